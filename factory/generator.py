@@ -1,0 +1,23 @@
+"""Generator: options plus one verb that asks a model and yields what it made, kept and rejected."""
+
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from typing import ClassVar
+
+from tuneworks.factory.dice import Dice
+from tuneworks.factory.engine import Engine
+from tuneworks.factory.plugin import Plugin
+from tuneworks.factory.record import Record, Rejected
+
+
+class Generator(Plugin):
+    family: ClassVar[str] = "generators"
+
+    def expects(self, records: int) -> int | None:
+        """How many records this will keep at most, for the progress bar; None when it cannot be known."""
+        return records
+
+    @abstractmethod
+    def generate(self, records: Sequence[Record], engine: Engine, dice: Dice) -> AsyncIterator[Record | Rejected]:
+        """Yield in an order that depends on `records` and `dice` alone, never on which reply came first."""
+        ...

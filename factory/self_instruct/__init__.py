@@ -1,0 +1,51 @@
+"""Self-Instruct (arXiv:2212.10560): from a few seed tasks to many, each with an input and an output."""
+
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+from typing import ClassVar
+
+from pydantic import Field
+
+from tuneworks.factory.dice import Dice
+from tuneworks.factory.engine import Engine
+from tuneworks.factory.flight import in_order
+from tuneworks.factory.generator import Generator
+from tuneworks.factory.language import language_of
+from tuneworks.factory.record import Record, Rejected
+from tuneworks.factory.self_instruct.bootstrap import bootstrap
+from tuneworks.factory.self_instruct.instances import Instances, Limits
+from tuneworks.factory.self_instruct.prompts import PROMPTS
+
+
+class SelfInstruct(Generator):
+    """Make new tasks from seed tasks, each with an input and an output (Self-Instruct)."""
+
+    kind: ClassVar[str] = "self_instruct"
+
+    target: int = Field(default=100, ge=1)
+    """How many new tasks to make."""
+    max_similarity: float = Field(default=0.7, gt=0, le=1)
+    """A new task goes if its ROUGE-L with any seed or any task made so far is over this."""
+    instances: int = Field(default=1, ge=1, le=5)
+    """Inputs and outputs made for each task."""
+    max_tokens: int = Field(default=350, ge=1)
+    """Most tokens an input or an output may have; one that is cut off there is not used."""
+    guidance: str = ""
+    """Said to the model as the system message when it is asked for an output, and not kept in the record."""
+
+    def expects(self, records: int) -> int | None:
+        return self.target * self.instances
+
+    async def generate(self, records: Sequence[Record], engine: Engine, dice: Dice) -> AsyncIterator[Record | Rejected]:
+        prompts = PROMPTS[language_of(" ".join(str(seed.meta["instruction"]) for seed in records))]
+        tasks: list[Record] = []
+        async for item in bootstrap(records, engine, dice, prompts, self.target, self.max_similarity):
+            if isinstance(item, Record):
+                tasks.append(item)
+            else:
+                yield item
+        limits = Limits(self.instances, self.max_tokens, self.guidance)
+        instances_of = await Instances.calibrated(records, engine, dice, prompts, limits)
+        async for instances in in_order(partial(instances_of.of, task) for task in tasks):
+            for instance in instances:
+                yield instance

@@ -1,0 +1,1 @@
+"""DECIDE: which records stay, and why the others went."""

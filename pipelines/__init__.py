@@ -1,0 +1,1 @@
+"""ORDER: the recipe, the run, mixing, the dataset, the command line."""

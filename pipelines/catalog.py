@@ -1,0 +1,131 @@
+"""Every plugin, by family and name. Built-ins are listed here; other packages add theirs by entry points.
+
+A package that declares the entry point `tuneworks.filters: my_filter = my_package:MyFilter` is in the same table.
+"""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any
+
+from pydantic import ValidationError
+
+from tuneworks.factory.answer import AnswerPrompts
+from tuneworks.factory.best_of_n import BestOfN
+from tuneworks.factory.engines.openai import OpenAI
+from tuneworks.factory.engines.transformers import Transformers
+from tuneworks.factory.errors import RecipeError
+from tuneworks.factory.judge import Judge
+from tuneworks.factory.plugin import Plugin
+from tuneworks.factory.self_instruct import SelfInstruct
+from tuneworks.filters.exact_duplicates import ExactDuplicates
+from tuneworks.filters.length import Length
+from tuneworks.filters.rouge import Rouge
+from tuneworks.filters.rules import Rules
+from tuneworks.trainers.dpo import Dpo
+from tuneworks.trainers.quality import Quality
+from tuneworks.trainers.sft import Sft
+
+BUILT_IN: Mapping[str, tuple[type[Plugin], ...]] = {
+    "engines": (Transformers, OpenAI),
+    "generators": (SelfInstruct, AnswerPrompts, BestOfN),
+    "rewards": (Judge,),
+    "filters": (Length, Rules, ExactDuplicates, Rouge),
+    "trainers": (Sft, Dpo, Quality),
+}
+
+STAGES = ("generators", "filters")
+"""The families a recipe's `stages` may name."""
+
+Path = tuple[str | int, ...]
+
+
+class OptionError(RecipeError):
+    """A mistake in a recipe, with the path of keys that leads to it."""
+
+    def __init__(self, path: Path, sentence: str) -> None:
+        super().__init__(sentence)
+        self.path = path
+        self.sentence = sentence
+
+
+@cache
+def family(name: str) -> Mapping[str, type[Plugin]]:
+    """The plugins of a family by their kind, built-ins first."""
+    plugins = {plugin.kind: plugin for plugin in BUILT_IN[name]}
+    for entry in entry_points(group=f"tuneworks.{name}"):
+        plugins.setdefault(entry.name, _third_party(name, entry.name, entry.load()))
+    return plugins
+
+
+def _third_party(family_name: str, kind: str, loaded: object) -> type[Plugin]:
+    if isinstance(loaded, type) and issubclass(loaded, Plugin) and loaded.family == family_name:
+        return loaded
+    raise RecipeError(
+        f"the entry point {kind} in tuneworks.{family_name} is no plugin of that family; "
+        "correct or uninstall the package that declares it"
+    )
+
+
+def families() -> Iterator[tuple[str, Mapping[str, type[Plugin]]]]:
+    for name in BUILT_IN:
+        yield name, family(name)
+
+
+def kinds(*names: str) -> dict[str, type[Plugin]]:
+    """All kinds of these families in one table."""
+    return {kind: plugin for name in names for kind, plugin in family(name).items()}
+
+
+def build(names: tuple[str, ...], spec: object, path: Path) -> Plugin:
+    """The plugin that `spec` (a name, or {name: options}) names in these families; raises OptionError."""
+    table = kinds(*names)
+    kind, options = _split(spec, path, table)
+    plugin = table.get(kind)
+    if plugin is None:
+        what = " or ".join(n.removesuffix("s") for n in names)
+        raise OptionError(path, f"there is no {what} {kind!r}; {nearest(kind, table)}")
+
+    def nested(family_name: str, value: object, field: str) -> Plugin:
+        return build((family_name,), value, (*path, kind, field))
+
+    try:
+        return plugin.model_validate(options, context={"build": nested})
+    except ValidationError as error:
+        raise option_error(error, (*path, kind), kind, tuple(plugin.model_fields)) from error
+
+
+def _split(spec: object, path: Path, table: Mapping[str, object]) -> tuple[str, Mapping[str, Any]]:
+    if isinstance(spec, str):
+        return spec, {}
+    if isinstance(spec, Mapping) and len(spec) == 1:
+        kind, options = next(iter(spec.items()))
+        if options is None:
+            return str(kind), {}
+        if isinstance(options, Mapping):
+            return str(kind), options
+        raise OptionError((*path, str(kind)), f"the options of {kind} must be a mapping such as {{option: value}}")
+    some = ", ".join(sorted(table)[:4])
+    raise OptionError(path, f"write a name or {{name: {{option: value}}}} here, with one name, such as {some}")
+
+
+def option_error(error: ValidationError, path: Path, owner: str, known: tuple[str, ...]) -> OptionError:
+    """The first of pydantic's complaints as one sentence."""
+    # A misspelt key is also missing under its right name; the misspelling is what to say.
+    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    place = (*path, *first["loc"])
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return OptionError(place, f"{owner} has no option {name!r}; {nearest(name, known)}")
+    if first["type"] == "missing":
+        return OptionError(path, f"{owner} needs {name!r}; add it")
+    complaint = str(first["msg"]).removeprefix("Value error, ")
+    complaint = complaint.replace("Input should be", "it must be").replace("Input should have", "it must have")
+    return OptionError(place, f"{name} of {owner} cannot be {first['input']!r}: {complaint}")
+
+
+def nearest(wrong: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
+    """'did you mean x?' where something is close, else what there is."""
+    close = get_close_matches(wrong, list(known), n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(known)) or 'none'}"

@@ -1,0 +1,158 @@
+"""The command line: `tuneworks`."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from tuneworks import __version__
+from tuneworks.factory.errors import TuneworksError
+from tuneworks.pipelines import pages
+from tuneworks.pipelines.initial import write_initial
+from tuneworks.pipelines.reading import run_folder
+from tuneworks.pipelines.recipe import load_recipe, recipe_path
+from tuneworks.pipelines.run import RECIPE, build, check, opened
+from tuneworks.pipelines.schema import json_schema
+from tuneworks.pipelines.training import train_all
+from tuneworks.pipelines.watching import Watching
+
+USER_ERROR, INTERRUPTED = 2, 130
+
+app = typer.Typer(
+    help="The factory for fine-tuning data: make, filter, mix and train from one recipe.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+RecipeName = Annotated[str, typer.Argument(help="A recipe file, or the name of a built-in recipe.")]
+RunName = Annotated[str, typer.Argument(help="A run's name or folder.")]
+Runs = Annotated[Path, typer.Option(help="The folder that holds the runs.")]
+
+console = Console(soft_wrap=True)
+problems = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"tuneworks {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def tuneworks(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say it and end.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(help="Where to write the recipe.")] = Path("recipe.yaml"),
+) -> None:
+    """Write a commented recipe to start from."""
+    write_initial(file)
+    console.print(f"Wrote {file}. Edit it, then: tuneworks build {file}", highlight=False)
+
+
+@app.command("build")
+def build_command(
+    recipe: RecipeName,
+    runs: Runs = Path("runs"),
+    update: Annotated[
+        bool, typer.Option(help="Use a run's folder with a changed recipe: make again what changed.")
+    ] = False,
+    train: Annotated[bool, typer.Option(help="Do the recipe's trainings too.")] = True,
+) -> None:
+    """Build a recipe: make, filter, mix, write the dataset, train. Goes on where it stopped."""
+    loaded = load_recipe(recipe)
+    check(loaded)
+    folder = runs / loaded.name
+    try:
+        with opened(loaded, folder, update):
+            with Watching(console) as watcher:
+                built = asyncio.run(build(loaded, folder, watcher))
+            pages.built(console, built)
+            if train and loaded.train:
+                train_all(loaded, folder, console)
+    except KeyboardInterrupt:
+        problems.print(f"\nStopped. All answers so far are kept; go on with: tuneworks build {_again(recipe, runs)}")
+        raise typer.Exit(INTERRUPTED) from None
+    pages.where_to_look(console, folder)
+
+
+def _again(recipe: str, runs: Path) -> str:
+    return recipe if runs == Path("runs") else f"{recipe} --runs {runs}"
+
+
+@app.command("train")
+def train_command(run: RunName, runs: Runs = Path("runs")) -> None:
+    """Do the trainings of a run's recipe on its dataset."""
+    folder = run_folder(run, runs)
+    recipe = load_recipe(str(folder / RECIPE))
+    for trainer in recipe.train:
+        trainer.check()
+    try:
+        with opened(recipe, folder, update=False):
+            train_all(recipe, folder, console)
+    except KeyboardInterrupt:
+        problems.print(f"\nStopped. Finished trainings are kept; go on with: tuneworks train {run}")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+@app.command()
+def look(
+    run: RunName,
+    runs: Runs = Path("runs"),
+    samples: Annotated[int, typer.Option(min=0, help="How many rows of each configuration to show.")] = 2,
+) -> None:
+    """Show a run: its funnel, why things went, and samples of its dataset."""
+    pages.look(console, run_folder(run, runs), samples)
+
+
+@app.command()
+def show(
+    run: RunName,
+    record: Annotated[str, typer.Argument(metavar="ID", help="A record's id, or the beginning of one.")],
+    runs: Runs = Path("runs"),
+) -> None:
+    """Show the whole life of one record: where it came from, every score and verdict."""
+    pages.show(console, run_folder(run, runs), record)
+
+
+@app.command()
+def kinds(kind: Annotated[str | None, typer.Argument(help="One kind, with all its options.")] = None) -> None:
+    """List every plugin; name one to see its options."""
+    pages.kinds(console, kind)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of recipes, for editors."""
+    sys.stdout.write(json_schema())
+
+
+@app.command()
+def recipe(name: RecipeName) -> None:
+    """Print a recipe, built-in or a file, to read or to start from."""
+    sys.stdout.write(recipe_path(name).read_text(encoding="utf-8"))
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one sentence and exit status 2, never a traceback."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        app()
+    except TuneworksError as error:
+        problems.print(str(error), markup=False)
+        sys.exit(USER_ERROR)
+    except BrokenPipeError:  # `tuneworks look | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

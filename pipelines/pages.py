@@ -1,0 +1,188 @@
+"""What the command line prints: one function a page."""
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tuneworks.factory.errors import RecipeError
+from tuneworks.factory.plugin import Plugin
+from tuneworks.factory.record import Record
+from tuneworks.pipelines import catalog
+from tuneworks.pipelines.dataset import SPLITS
+from tuneworks.pipelines.reading import (
+    Made,
+    Verdict,
+    dataset_rows,
+    life,
+    models_trained,
+    parents,
+    reasons,
+    steps_made,
+)
+from tuneworks.pipelines.run import DATASET, Built
+
+REASONS_SHOWN = 3
+SAMPLE_SEED = 0
+
+
+def built(console: Console, result: Built) -> None:
+    """The end of a build: what is in the dataset, and what it cost."""
+    _rows_table(console, result.rows)
+    console.print(f"{result.asked} calls asked, {result.replayed} taken from the journal.", highlight=False)
+
+
+def where_to_look(console: Console, folder: Path) -> None:
+    console.print("\nWhere to look:")
+    lines = [
+        (f"tuneworks look {folder}", "the funnel, why records went, sample rows"),
+        (f"{folder / DATASET}", "Parquet by configuration; datasets.load_dataset reads it"),
+        *((str(model), "a trained model, its metrics and samples") for model in models_trained(folder)),
+    ]
+    width = max(len(place) for place, _ in lines)
+    for place, what in lines:
+        console.print(f"  {place:<{width}}  {what}", highlight=False, markup=False)
+
+
+def look(console: Console, folder: Path, samples: int) -> None:
+    made = steps_made(folder)
+    _funnel(console, made)
+    _reasons(console, made)
+    rows = dataset_rows(folder)
+    if not rows:
+        console.print("\nNo dataset yet: the build has not come to its end.")
+        return
+    console.print()
+    _rows_table(console, rows)
+    for name in rows:
+        _samples(console, folder / DATASET / name / "train.parquet", name, samples)
+
+
+def show(console: Console, folder: Path, record_id: str) -> None:
+    verdicts = life(folder, record_id)
+    last = verdicts[-1].record
+    console.print(f"[bold]{last.id}[/bold]  source {escape(last.source) or '-'}", highlight=False)
+    if last.meta:
+        facts = ", ".join(f"{name} {value!r}" for name, value in last.meta.items())
+        console.print(facts, style="dim", markup=False, highlight=False)
+    for message in last.prompt:
+        _said(console, message.role, message.content)
+    for answer in last.answers:
+        scores = ", ".join(f"{name} {value:.3f}" for name, value in answer.scores.items())
+        _said(console, f"answer by {answer.by or 'unknown'}" + (f" ({scores})" if scores else ""), answer.text)
+    console.print("\n[bold]Its way through the run[/bold]")
+    for verdict in verdicts:
+        _verdict(console, verdict)
+    _ancestors(console, parents(folder, last), len(last.parents))
+
+
+def kinds(console: Console, kind: str | None) -> None:
+    if kind is None:
+        for name, plugins in catalog.families():
+            console.print(f"\n[bold]{name}[/bold]")
+            for plugin in plugins.values():
+                console.print(f"  {plugin.kind:<18} {_summary(plugin)}", highlight=False, markup=False)
+        console.print("\nOptions of one: tuneworks kinds NAME", style="dim")
+        return
+    table = catalog.kinds(*catalog.BUILT_IN)
+    if kind not in table:
+        raise RecipeError(f"there is no kind {kind!r}; {catalog.nearest(kind, table)}")
+    plugin = table[kind]
+    console.print(f"[bold]{kind}[/bold] ({plugin.family.removesuffix('s')})\n{_summary(plugin)}\n", highlight=False)
+    for name, option in plugin.model_fields.items():
+        default = "needed" if option.is_required() else f"default {_default(option.get_default())}"
+        console.print(f"  [bold]{name}[/bold]  [dim]{escape(default)}[/dim]", highlight=False)
+        console.print(f"      {' '.join((option.description or '').split())}", markup=False, highlight=False)
+
+
+def _default(value: object) -> object:
+    return value.kind if isinstance(value, Plugin) else repr(value)
+
+
+def _summary(plugin: type[Plugin]) -> str:
+    return " ".join((inspect.getdoc(plugin) or "").split("\n\n")[0].split())
+
+
+def _funnel(console: Console, made: list[Made]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("step")
+    for name in ("taken", "kept", "rejected", "set aside", "seconds"):
+        table.add_column(name, justify="right")
+    for step in made:
+        c = step.counts
+        table.add_row(step.title, *map(str, (c.taken, c.kept, c.rejected, c.aside, c.seconds)))
+    console.print(table)
+
+
+def _reasons(console: Console, made: list[Made]) -> None:
+    for step in made:
+        why = reasons(step)
+        if why:
+            console.print(f"\n[bold]Why {step.title} rejected or set aside[/bold]")
+        for reason, count in why[:REASONS_SHOWN]:
+            console.print(f"  {count:>5}  {reason}", markup=False, highlight=False)
+        if len(why) > REASONS_SHOWN:
+            console.print(f"         and {len(why) - REASONS_SHOWN} other reasons", style="dim")
+
+
+def _rows_table(console: Console, rows: Mapping[str, Mapping[str, int]]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("dataset")
+    for side in SPLITS:
+        table.add_column(f"{side} rows", justify="right")
+    for name, counts in rows.items():
+        table.add_row(name, *(str(counts[side]) for side in SPLITS))
+    console.print(table)
+
+
+def _samples(console: Console, path: Path, name: str, count: int) -> None:
+    if count == 0 or not path.is_file():
+        return
+    table = pl.read_parquet(path)
+    for row in table.sample(min(count, table.height), seed=SAMPLE_SEED).iter_rows(named=True):
+        console.print(f"\n[bold]{name}[/bold]  [dim]tuneworks show ... {row['id']}[/dim]", highlight=False)
+        for column, value in row.items():
+            if isinstance(value, list):
+                for message in value:
+                    _said(console, f"{column} ({message['role']})", message["content"])
+            elif column != "id":
+                console.print(f"{column}: {value}", style="dim", markup=False, highlight=False)
+
+
+def _said(console: Console, who: str, text: str) -> None:
+    console.print(f"[cyan]{escape(who)}[/cyan]", highlight=False)
+    console.print("  " + text.replace("\n", "\n  "), markup=False, highlight=False)
+
+
+def _verdict(console: Console, verdict: Verdict) -> None:
+    if verdict.reason is None:
+        fate = "kept"
+    elif verdict.part == "answer":
+        fate = f"an answer was set aside: {verdict.reason}"
+    else:
+        fate = f"rejected: {verdict.reason}"
+    measured = ", ".join(f"{name} {_short(value)}" for name, value in verdict.measures.items())
+    console.print(f"  {verdict.step:<28} {fate}", markup=False, highlight=False)
+    if measured:
+        console.print(f"  {'':<28} {measured}", style="dim", markup=False, highlight=False)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _ancestors(console: Console, found: list[Record], named: int) -> None:
+    if not named:
+        return
+    console.print(f"\n[bold]Made from {named} records[/bold]")
+    for parent in found:
+        text = str(parent.meta.get("instruction") or parent.prompt_text)
+        console.print(f"  {parent.id}  {_short(' '.join(text.split()))}", markup=False, highlight=False)

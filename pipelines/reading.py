@@ -1,0 +1,121 @@
+"""Reading a run: its funnel, its dataset, and the whole life of one record."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tuneworks.factory.errors import InputError
+from tuneworks.factory.record import Record, from_table
+from tuneworks.pipelines.dataset import MANIFEST
+from tuneworks.pipelines.run import DATASET, MODELS, RECIPE
+from tuneworks.pipelines.stages import DONE, MEASURES, RECORDS, REJECTED, Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One whole step of a run."""
+
+    folder: Path
+    title: str
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a record in one step: the record as it left, or why it went; and what was measured."""
+
+    step: str
+    record: Record
+    part: str
+    reason: str | None
+    measures: dict[str, Any]
+
+
+def run_folder(run: str, runs: Path) -> Path:
+    """The folder of a run given by its name or its path."""
+    for folder in (Path(run), runs / run):
+        if (folder / RECIPE).is_file():
+            return folder
+    known = sorted(p.parent.name for p in runs.glob(f"*/{RECIPE}"))
+    there = f"there are: {', '.join(known)}" if known else "make one with: tuneworks build quickstart"
+    raise InputError(f"there is no run {run!r} in {runs}; {there}")
+
+
+def steps_made(folder: Path) -> list[Made]:
+    made = []
+    for marker in sorted(folder.glob(f"*/{DONE}")):
+        if marker.parent.parent == folder and marker.parent.name[:2].isdigit():
+            done = json.loads(marker.read_text(encoding="utf-8"))
+            made.append(Made(marker.parent, done["step"], Counts(**done["counts"])))
+    return made
+
+
+def dataset_rows(folder: Path) -> dict[str, dict[str, int]]:
+    """Rows by configuration and split; empty while there is no dataset."""
+    manifest = folder / DATASET / MANIFEST
+    if not manifest.is_file():
+        return {}
+    rows: dict[str, dict[str, int]] = json.loads(manifest.read_text(encoding="utf-8"))["rows"]
+    return rows
+
+
+def models_trained(folder: Path) -> list[Path]:
+    return sorted(marker.parent for marker in (folder / MODELS).glob(f"*/{DONE}"))
+
+
+def reasons(made: Made) -> list[tuple[str, int]]:
+    """Why records and replies went, the most frequent first; numbers and quotations folded together."""
+    table = pl.read_parquet(made.folder / REJECTED, columns=["reason"])
+    folded = table["reason"].str.replace_all(r'"[^"]*"', '"..."').str.replace_all(r"\d+(\.\d+)?", "#")
+    counted = folded.alias("reason").value_counts(sort=True)
+    return list(counted.iter_rows())
+
+
+def life(folder: Path, record_id: str) -> list[Verdict]:
+    """Every step the record went through, in order; `record_id` may be the beginning of an id."""
+    found = list(_verdicts(folder, record_id))
+    ids = {v.record.id for v in found}
+    if not found:
+        raise InputError(
+            f"no record of {folder} has an id that begins with {record_id!r}; see ids with: tuneworks look"
+        )
+    if len(ids) > 1:
+        some = ", ".join(sorted(ids)[:4])
+        raise InputError(f"{len(ids)} records begin with {record_id!r} ({some} ...); write more of the id")
+    return found
+
+
+def _verdicts(folder: Path, record_id: str) -> Iterator[Verdict]:
+    for made in steps_made(folder):
+        for name in (RECORDS, REJECTED):
+            table = pl.read_parquet(made.folder / name).filter(pl.col("id").str.starts_with(record_id))
+            for record, row in zip(from_table(table), table.iter_rows(named=True), strict=True):
+                part, reason = row.get("part", "record"), row.get("reason")
+                yield Verdict(made.title, record, part, reason, _measures(made.folder, record.id))
+
+
+def _measures(folder: Path, record_id: str) -> dict[str, Any]:
+    path = folder / MEASURES
+    if not path.is_file():
+        return {}
+    rows = pl.read_parquet(path).filter(pl.col("id") == record_id).drop("id").to_dicts()
+    return {name: value for name, value in rows[0].items() if value not in (None, [])} if rows else {}
+
+
+def parents(folder: Path, record: Record) -> list[Record]:
+    """The records it was made from, as far as the run holds them. A made task is also found by its instances."""
+    wanted = set(record.parents)
+    found: dict[str, Record] = {}
+    for made in steps_made(folder):
+        for name in (RECORDS, REJECTED):
+            for candidate in from_table(
+                pl.read_parquet(made.folder / name).select(pl.all().exclude("part", "reason", "stage"))
+            ):
+                for known in (candidate.id, str(candidate.meta.get("task", ""))):
+                    if known in wanted:
+                        found.setdefault(known, candidate)
+    return [found[p] for p in record.parents if p in found]

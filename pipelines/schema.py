@@ -1,0 +1,89 @@
+"""The JSON Schema of recipes, put together from the plugins' own: editors complete and check with it."""
+
+import inspect
+import json
+from typing import Annotated, Any
+
+from pydantic import TypeAdapter
+from pydantic.fields import FieldInfo
+
+from tuneworks.factory.plugin import Plugin
+from tuneworks.pipelines import catalog
+from tuneworks.pipelines.recipe import DATASETS, Mix, Recipe, Source
+
+
+def json_schema() -> str:
+    definitions: dict[str, Any] = {}
+    for _, plugins in catalog.families():
+        for kind, plugin in plugins.items():
+            definitions[kind] = _options(plugin)
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A Tuneworks recipe",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["name", "sources"],
+        "properties": _recipe(),
+        "$defs": definitions,
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _recipe() -> dict[str, Any]:
+    stages = _list(_specs(*catalog.STAGES))
+    fields: dict[str, Any] = {"seeds": {"type": "string"}, "file": {"type": "string"}, "stages": stages}
+    described = {n: {**fields[n], "description": f.description} for n, f in Source.model_fields.items()}
+    source = {"type": "object", "additionalProperties": False, "properties": described}
+    shapes: dict[str, Any] = {
+        "name": {"type": "string"},
+        "seed": {"type": "integer", "minimum": 0},
+        "engine": {"anyOf": [{"type": "string"}, *_specs("engines")]},
+        "sources": {"type": "object", "additionalProperties": source, "minProperties": 1},
+        "mix": Mix.model_json_schema(),
+        "stages": stages,
+        "datasets": {"type": "array", "items": {"enum": list(DATASETS)}, "minItems": 1},
+        "holdout": {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
+        "train": _list(_specs("trainers")),
+    }
+    return {n: {**shapes[n], "description": f.description} for n, f in Recipe.model_fields.items()}
+
+
+def _list(specs: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "array", "items": {"anyOf": specs}}
+
+
+def _specs(*families: str) -> list[dict[str, Any]]:
+    """A plugin's name alone, or an object with the name as its one key."""
+    table = catalog.kinds(*families)
+    named = [
+        {
+            "type": "object",
+            "properties": {kind: {"anyOf": [{"$ref": f"#/$defs/{kind}"}, {"type": "null"}]}},
+            "required": [kind],
+            "additionalProperties": False,
+        }
+        for kind in table
+    ]
+    return [{"enum": list(table)}, *named]
+
+
+def _options(plugin: type[Plugin]) -> dict[str, Any]:
+    """A plugin's options with their descriptions and defaults."""
+    return {
+        "type": "object",
+        "description": inspect.getdoc(plugin) or "",
+        "properties": {name: _option(field) for name, field in plugin.model_fields.items()},
+        "required": [name for name, field in plugin.model_fields.items() if field.is_required()],
+        "additionalProperties": False,
+    }
+
+
+def _option(field: FieldInfo) -> dict[str, Any]:
+    """One option; one that is itself a plugin takes a spec of that family. Bounds stand beside the type in a field."""
+    described = {"description": " ".join((field.description or "").split())}
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Plugin):
+        return {"anyOf": _specs(field.annotation.family), **described}
+    bounded: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    schema = TypeAdapter(bounded).json_schema()
+    default = {} if field.is_required() else {"default": field.get_default(call_default_factory=True)}
+    return {**schema, **described, **default}

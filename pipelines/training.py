@@ -1,0 +1,36 @@
+"""The recipe's trainings over the run's dataset, one after the other, each in a folder under models/."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from tuneworks.factory.errors import InputError
+from tuneworks.pipelines.dataset import MANIFEST
+from tuneworks.pipelines.recipe import Recipe
+from tuneworks.pipelines.run import DATASET, MODELS
+from tuneworks.trainers.trainer import Trainer
+
+
+def train_all(recipe: Recipe, folder: Path, console: Console) -> None:
+    """Trainings that are whole, from the same options, seed and data, are left alone."""
+    dataset = folder / DATASET
+    if not (dataset / MANIFEST).is_file():
+        raise InputError(f"the run {folder} has no dataset yet; build it first with: tuneworks build")
+    if not recipe.train:
+        raise InputError(f"the recipe of {folder} names no training; add some under train, then build with --update")
+    for name, trainer in zip(model_names(recipe.train), recipe.train, strict=True):
+        console.print(f"[bold]Training {name}[/bold]")
+        trainer.train(dataset, folder / MODELS / name, recipe.seed, lambda line: _said(console, line))
+
+
+def _said(console: Console, line: str) -> None:
+    console.print(f"  {line}", markup=False, highlight=False)
+
+
+def model_names(trainers: tuple[Trainer, ...]) -> list[str]:
+    """sft, dpo, sft-2: by kind, numbered from the second of a kind on."""
+    names: list[str] = []
+    for trainer in trainers:
+        again = sum(n == trainer.kind or n.startswith(f"{trainer.kind}-") for n in names)
+        names.append(f"{trainer.kind}-{again + 1}" if again else trainer.kind)
+    return names

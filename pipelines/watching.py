@@ -1,0 +1,95 @@
+"""What a build shows while it works: a live line on a terminal, plain lines elsewhere."""
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from tuneworks.factory.engine import Completion
+from tuneworks.pipelines.stages import Counts
+
+PLAIN_EVERY = 30.0
+"""Seconds between two lines where nobody watches live."""
+
+RATE_WINDOW = 30.0
+"""Seconds over which tokens per second are counted."""
+
+
+class Watching:
+    """Draws kept and rejected, tokens per second and time left, stage by stage."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = console.is_terminal
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[counts]}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not self._live,
+        )
+        self._task: TaskID | None = None
+        self._title, self._expects = "", None  # type: str, int | None
+        self._kept = self._rejected = 0
+        self._replies: list[tuple[float, int]] = []
+        self._began = self._spoke = time.monotonic()
+
+    def __enter__(self) -> "Watching":
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def step(self, title: str, expects: int | None) -> None:
+        self._title, self._expects = title, expects
+        self._kept = self._rejected = 0
+        self._replies = []
+        self._began = self._spoke = time.monotonic()
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        self._task = self._progress.add_task(title, total=expects, counts="")
+
+    def item(self, kept: bool) -> None:
+        self._kept += kept
+        self._rejected += not kept
+        self._draw()
+
+    def reply(self, reply: Completion, replayed: bool) -> None:
+        if not replayed:
+            self._replies.append((time.monotonic(), reply.usage.completion_tokens))
+        self._draw()
+
+    def done(self, title: str, counts: Counts, reused: bool) -> None:
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None
+        how = "already made" if reused else f"{counts.seconds:.0f} s"
+        aside = f", {counts.aside} replies set aside" if counts.aside else ""
+        text = f"{title}: {counts.kept} kept, {counts.rejected} rejected{aside} ({how})"
+        self._console.print(text, style="dim" if reused else None, highlight=False)
+
+    def _draw(self) -> None:
+        now = time.monotonic()
+        if self._live and self._task is not None:
+            self._progress.update(self._task, completed=self._kept, counts=self._counts(now))
+        elif not self._live and now - self._spoke >= PLAIN_EVERY:
+            self._spoke = now
+            self._console.print(f"  {self._title}: {self._counts(now)}", highlight=False)
+
+    def _counts(self, now: float) -> str:
+        self._replies = [r for r in self._replies if now - r[0] <= RATE_WINDOW]
+        parts = [f"{self._kept} kept", f"{self._rejected} rejected"]
+        tokens = sum(count for _, count in self._replies)
+        if tokens:
+            parts.append(f"{tokens / max(1.0, min(RATE_WINDOW, now - self._began)):.0f} tokens/s")
+        if self._expects and 0 < self._kept < self._expects:
+            left = (now - self._began) / self._kept * (self._expects - self._kept)
+            parts.append(f"about {left / 60:.0f} min left" if left > 90 else f"about {left:.0f} s left")
+        return ", ".join(parts)

@@ -1,0 +1,98 @@
+"""Starting the worker, ending it, and what its failures become."""
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+from tiny_model import build_tiny_model, toy_records, write_dataset
+
+from tuneworks.factory.errors import TuneworksError
+from tuneworks.trainers.launch import FAILURE, environment, has_gpu, launch
+from tuneworks.trainers.plan import DONE
+from tuneworks.trainers.sft import Sft
+
+
+def workers_of(into: Path) -> list[psutil.Process]:
+    return [p for p in psutil.process_iter(["cmdline"]) if str(into) in (p.info["cmdline"] or [])]
+
+
+def test_the_worker_sends_no_telemetry_and_sees_one_gpu() -> None:
+    ours = environment({"CUDA_VISIBLE_DEVICES": "2,3", "HOME": "/root"})
+    assert ours["HF_HUB_DISABLE_TELEMETRY"] == "1"
+    assert ours["CUDA_VISIBLE_DEVICES"] == "2"
+    assert ours["HOME"] == "/root"
+    assert environment({})["CUDA_VISIBLE_DEVICES"] == "0"
+
+
+def test_one_thread_where_cores_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    assert environment({}).get("OMP_NUM_THREADS") == (None if has_gpu() else "1")
+    assert environment({"OMP_NUM_THREADS": "3"})["OMP_NUM_THREADS"] == "3"
+    monkeypatch.setattr(os, "cpu_count", lambda: 16)
+    assert "OMP_NUM_THREADS" not in environment({})
+
+
+def test_a_worker_that_fails_raises_its_sentence(tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text("{}")
+    with pytest.raises(TuneworksError, match="the training stopped with KeyError") as raised:
+        launch(tmp_path, lambda line: None)
+    assert "\n" not in str(raised.value)
+    assert "Traceback" in (tmp_path / "worker.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("signal", "words"),
+    [
+        (9, "was killed from outside, most likely because memory ran out"),
+        (15, "ended with code -15 and left no word why; read "),
+    ],
+)
+def test_a_worker_that_is_killed_leaves_no_word(signal: int, words: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "plan.json")  # the worker waits for someone to write its plan
+    with ThreadPoolExecutor(1) as pool:
+        failed = pool.submit(launch, tmp_path, lambda line: None)
+        while not workers_of(tmp_path):
+            time.sleep(0.05)
+        workers_of(tmp_path)[0].send_signal(signal)
+        with pytest.raises(TuneworksError, match=words):
+            failed.result()
+
+
+@pytest.mark.real
+def test_a_training_in_its_own_process(tmp_path: Path) -> None:
+    model = build_tiny_model(tmp_path / "model")
+    data = write_dataset(tmp_path / "data", toy_records(8))
+    said: list[str] = []
+    trainer = Sft(model=model, args={"max_steps": 2})
+    trainer.train(data, tmp_path / "out", say=said.append)
+    assert said[-1].startswith("step 2 of 2: loss ")
+    assert (tmp_path / "out" / DONE).is_file()
+    assert not (tmp_path / "out" / FAILURE).exists()
+    trainer.train(data, tmp_path / "out", say=said.append)
+    assert said[-1] == "out is already trained from these rows"
+
+
+@pytest.mark.real
+def test_an_interrupt_ends_the_worker_and_the_next_try_starts_over(tmp_path: Path) -> None:
+    model = build_tiny_model(tmp_path / "model")
+    data = write_dataset(tmp_path / "data", toy_records(8))
+    into = tmp_path / "out"
+    seen: list[int] = []
+
+    def interrupted(line: str) -> None:
+        if line.startswith("step 2"):
+            seen.append(len(workers_of(into)))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Sft(model=model, args={"max_steps": 2000}).train(data, into, say=interrupted)
+    assert seen == [1]
+    assert workers_of(into) == []
+    assert not (into / DONE).exists()
+    (into / "left over").touch()
+    Sft(model=model, args={"max_steps": 2}).train(data, into)
+    assert (into / DONE).is_file()
+    assert not (into / "left over").exists()

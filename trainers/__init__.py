@@ -1,0 +1,1 @@
+"""LEARN: views of the records as training rows, and the trainers over TRL."""

@@ -1,0 +1,108 @@
+"""Job: one training under way, and what it needs before TRL takes over."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset, load_dataset
+from transformers import PreTrainedTokenizerBase
+
+from tuneworks.factory.engines.decoding import device_and_dtype
+from tuneworks.factory.weights import Say, prepare
+from tuneworks.trainers.lora import is_adapter, load_model, load_tokenizer, lora_config
+from tuneworks.trainers.plan import Plan
+from tuneworks.trainers.trl_trainer import TrlTrainer
+
+LOG_EACH_STEP = 100
+"""Trainings of up to so many steps log the loss of every one, longer ones that of every tenth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    trainer: TrlTrainer
+    plan: Plan
+    into: Path
+    say: Say
+    place: str
+    """What from_pretrained takes for the model."""
+    init: Mapping[str, Any]
+    """What else from_pretrained takes: the user's model_init_kwargs."""
+    arguments: Mapping[str, Any]
+    """TRL's configuration: ours, and over them the user's."""
+    train: Dataset
+    test: Dataset | None
+    tokenizer: PreTrainedTokenizerBase
+    device: str
+
+    def model(self) -> Any:
+        """A fresh copy of the model to train; an adapter's folder gives the adapter, trainable."""
+        if self.trainer.tuning == "full":
+            return load_model(self.place, self.init, merged=True)
+        return load_model(self.place, self.init, trainable=True)
+
+    def peft_config(self) -> Any:
+        """The new adapter's configuration; None where all weights are trained or an adapter is there."""
+        if self.trainer.tuning == "full" or is_adapter(self.place):
+            return None
+        return lora_config(self.trainer.lora)
+
+
+def open_job(trainer: TrlTrainer, plan: Plan, into: Path, say: Say) -> Job:
+    place = prepare(trainer.model, say)
+    train, test = load_rows(plan, into / "cache")
+    device, dtype = device_and_dtype()
+    arguments = defaults(trainer, plan, device, dtype) | trainer.arguments() | {"output_dir": str(into)}
+    init = arguments.pop("model_init_kwargs", None) or {}
+    tokenizer = load_tokenizer(place, trainer.model)
+    return Job(trainer, plan, into, say, place, init, arguments, train, test, tokenizer, device)
+
+
+def load_rows(plan: Plan, cache: Path) -> tuple[Dataset, Dataset | None]:
+    files = {"train": plan.train.file} | ({"test": plan.test.file} if plan.test else {})
+    # A cache of its own: the shared one would keep rows of a dataset that was made again under the same name.
+    loaded = load_dataset("parquet", data_files=files, cache_dir=str(cache))
+    return loaded["train"], loaded.get("test")
+
+
+def defaults(trainer: TrlTrainer, plan: Plan, device: str, dtype: torch.dtype) -> dict[str, Any]:
+    """Where ours differ from TRL's: small batches, nothing reported or saved on the way, float32 weights."""
+    written = trainer.arguments()
+    bf16 = dtype == torch.bfloat16 and not written.get("fp16", False)
+    ours: dict[str, Any] = {
+        "learning_rate": trainer.learning_rate[trainer.tuning],
+        "per_device_train_batch_size": trainer.cpu_batch if device == "cpu" else 8,
+        "max_length": 1024,
+        "bf16": bf16,
+        "use_cpu": device == "cpu",
+        "gradient_checkpointing": device != "cpu",
+        "dataloader_pin_memory": device == "cuda",
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "logging_nan_inf_filter": False,  # it would show a broken loss as the last good one
+        "seed": plan.seed,
+    }
+    steps = planned_steps(ours | written, plan.train.rows)
+    return ours | {"logging_steps": 1 if steps <= LOG_EACH_STEP else 10}
+
+
+def evaluate(trl: Any, rows: Dataset | None = None, prefix: str = "eval") -> dict[str, float]:
+    """TRL's evaluation, of the held-out rows unless others are given, in the arithmetic of the training.
+
+    Left to itself Trainer evaluates an untrained model in float32 when a reference model stands beside it
+    in bfloat16.
+    """
+    with trl.accelerator.autocast():
+        found: dict[str, float] = trl.evaluate(rows, metric_key_prefix=prefix)
+    return found
+
+
+def planned_steps(arguments: Mapping[str, Any], rows: int) -> int:
+    """How many optimizer steps the arguments ask for, before packing."""
+    if arguments.get("max_steps", -1) > 0:
+        return int(arguments["max_steps"])
+    batch = arguments["per_device_train_batch_size"] * arguments.get("gradient_accumulation_steps", 1)
+    return math.ceil(math.ceil(rows / int(batch)) * float(arguments.get("num_train_epochs", 3)))

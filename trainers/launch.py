@@ -1,0 +1,96 @@
+"""Runs a training in a process of its own: who asked for it loads no torch, and the memory comes back."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tuneworks.factory.errors import TuneworksError
+from tuneworks.factory.weights import Say
+
+FAILURE, LOG = "failure.txt", "worker.log"
+
+FEW_CORES = 4
+
+PATIENCE = 10.0
+"""Seconds a worker that is asked to stop gets before it is killed."""
+
+
+def launch(into: Path, say: Say) -> None:
+    """Train by the plan in `into`; each line the worker writes goes to `say`, what libraries write to
+    worker.log.
+
+    Raises TuneworksError with the cause when the worker fails. Whatever interrupts this also ends the
+    worker.
+    """
+    command = [sys.executable, "-m", "tuneworks.trainers.worker", str(into)]
+    with (into / LOG).open("w", encoding="utf-8") as log:
+        worker = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=environment(os.environ),
+            encoding="utf-8",
+            errors="replace",
+        )
+        try:
+            _listen(worker, say)
+        finally:
+            _end(worker)
+    if worker.returncode != 0:
+        raise TuneworksError(_cause(into, worker.returncode))
+
+
+def environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    """What a worker is started with: no telemetry, one GPU, and one thread where cores are few.
+
+    On a few shared cores OpenMP's threads wait for each other at every barrier: one thread is 2 to 15
+    times faster. TRL refuses several GPUs in one process, so the worker sees the first.
+    """
+    ours = dict(inherited)
+    ours["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    ours["PYTHONUTF8"] = "1"
+    ours["TOKENIZERS_PARALLELISM"] = ours.get("TOKENIZERS_PARALLELISM", "false")
+    ours["CUDA_VISIBLE_DEVICES"] = ours.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    if not has_gpu() and (os.cpu_count() or 1) <= FEW_CORES:
+        ours.setdefault("OMP_NUM_THREADS", "1")
+    return ours
+
+
+def has_gpu() -> bool:
+    """Whether NVIDIA's or AMD's driver is loaded, or this is a Mac with Apple's GPU; imports no torch."""
+    drivers = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+    return any(Path(d).exists() for d in drivers) or (sys.platform == "darwin" and os.uname().machine == "arm64")
+
+
+def _listen(worker: "subprocess.Popen[str]", say: Say) -> None:
+    assert worker.stdout is not None  # asked for with PIPE
+    for line in worker.stdout:
+        say(line.rstrip("\n"))
+    worker.wait()
+
+
+def _end(worker: "subprocess.Popen[str]") -> None:
+    if worker.stdout is not None:
+        worker.stdout.close()
+    if worker.poll() is None:
+        worker.terminate()
+        try:
+            worker.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            worker.kill()
+            worker.wait()
+
+
+def _cause(into: Path, code: int) -> str:
+    failure = into / FAILURE
+    if failure.is_file():
+        return failure.read_text(encoding="utf-8").strip()
+    if code == -9:
+        return (
+            "the training was killed from outside, most likely because memory ran out; "
+            "lower per_device_train_batch_size or max_length under args, or close other programs"
+        )
+    return f"the training ended with code {code} and left no word why; read {into / LOG}"

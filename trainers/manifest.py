@@ -1,0 +1,49 @@
+"""What a trained folder says of itself: manifest.json (what it was made from), metrics.json (how it went)."""
+
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from tuneworks import __version__
+from tuneworks.factory.record import fingerprint
+from tuneworks.trainers.job import Job
+from tuneworks.trainers.lora import OURS
+from tuneworks.trainers.masks import MaskReport
+from tuneworks.trainers.plan import Split
+
+PACKAGES = ("torch", "transformers", "trl", "peft", "datasets")
+
+
+def manifest(job: Job, masks: MaskReport, dtype: str) -> dict[str, Any]:
+    """`dtype` is the weights'; the arithmetic's is among the arguments (bf16, fp16)."""
+    plan = job.plan
+    return {
+        "kind": plan.kind,
+        "plan": plan.key,
+        "model": job.trainer.model,
+        "tuning": job.trainer.tuning,
+        "lora": {**OURS, **job.trainer.lora} if job.trainer.tuning == "lora" else None,
+        "args": {name: value for name, value in job.arguments.items() if name != "output_dir"},
+        "model_init_kwargs": dict(job.init),
+        "chat_template": fingerprint(job.tokenizer.chat_template),
+        "seed": plan.seed,
+        "data": {
+            split: {"rows": found.rows, "sha256": found.sha256}
+            for split, found in (("train", plan.train), ("test", plan.test))
+            if isinstance(found, Split)
+        },
+        "rows": masks.rows,
+        "rows_truncated": masks.cut,
+        "rows_dropped": masks.dropped,
+        "tokens": masks.tokens,
+        "tokens_in_loss": masks.in_loss,
+        "device": job.device,
+        "dtype": dtype,
+        "versions": {"tuneworks": __version__} | {package: version(package) for package in PACKAGES},
+    }
+
+
+def write_json(file: Path, content: Mapping[str, Any]) -> None:
+    file.write_text(json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")

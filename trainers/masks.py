@@ -1,0 +1,153 @@
+"""Which tokens a training learns from, counted and shown before it begins.
+
+A wrong mask is silent: the loss falls all the same, on the wrong words. So the tokens TRL has prepared
+are read back, and a training that would learn from no answer, from cut answers, or never to stop is
+refused.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from typing import Any, NamedTuple
+
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
+
+from tuneworks.factory.errors import InputError
+
+MOST_CUT = 0.2
+"""The largest share of rows that may be longer than max_length."""
+
+SHOWN = 300
+"""Characters shown of each end of a long span."""
+
+
+class Masked(NamedTuple):
+    """One sequence as it is trained on; both have the shape (time,)."""
+
+    tokens: Sequence[int]
+    in_loss: Sequence[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class MaskReport:
+    rows: int
+    dropped: int
+    """Rows of whose answer nothing is left within max_length."""
+    cut: int
+    """Rows longer than max_length, the dropped ones among them."""
+    tokens: int
+    in_loss: int
+    max_length: int | None
+    lengths: Sequence[int]
+    """Tokens of each row as written, of the longer answer where there are two."""
+    ended: int
+    """Sequences whose part in the loss holds a token that ends a reply."""
+    spans: Sequence[tuple[bool, str]]
+    """The first sequence as decoded text: whether it is in the loss, and the text."""
+
+    def lines(self) -> list[str]:
+        limit = f"max_length {self.max_length}" if self.max_length else "no max_length"
+        share = self.in_loss / max(self.tokens, 1)
+        return [
+            f"{self.rows} rows, the longest of {max(self.lengths)} tokens; {limit} cuts {self.cut} and drops "
+            f"{self.dropped}",
+            f"{self.in_loss} of {self.tokens} tokens are in the loss ({share:.0%}); the first row:",
+            *(f"  {'in the loss ' if inside else 'not learned '} {_shown(text)}" for inside, text in self.spans),
+        ]
+
+    def refuse(self, file: str) -> None:
+        """Raise InputError when this must not be trained on."""
+        if self.cut > MOST_CUT * self.rows and self.max_length:
+            ordered = sorted(self.lengths)
+            enough = ordered[min(int(len(ordered) * (1 - MOST_CUT)), len(ordered) - 1)]
+            raise InputError(
+                f"{self.cut} of {self.rows} rows in {file} are longer than max_length {self.max_length} and "
+                f"would lose their end; set max_length under args to {ordered[-1]} to hold all of them "
+                f"(to {enough} to hold four fifths), or filter by length"
+            )
+        if self.in_loss == 0:
+            raise InputError(
+                f"no token of {file} would be in the loss; "
+                "give the rows answers, and under args a max_length with room for them"
+            )
+        if self.ended == 0:
+            raise InputError(
+                f"no answer in {file} ends in the model's end token once the chat template is applied, so "
+                "the model would never learn to stop; name a model whose chat template ends turns with it"
+            )
+
+
+def report(
+    masked: Iterable[Masked],
+    lengths: Sequence[int],
+    kept: int,
+    max_length: int | None,
+    tokenizer: PreTrainedTokenizerBase,
+    ends: frozenset[int],
+) -> MaskReport:
+    """`kept` counts the rows TRL kept, `ends` are the tokens that end a reply."""
+    tokens = in_loss = ended = 0
+    spans: list[tuple[bool, str]] = []
+    for sequence in masked:
+        spans = spans or _spans(sequence, tokenizer)
+        tokens += len(sequence.tokens)
+        in_loss += sum(sequence.in_loss)
+        ended += any(inside and token in ends for token, inside in zip(*sequence, strict=True))
+    cut = sum(length > max_length for length in lengths) if max_length else 0
+    rows = len(lengths)
+    return MaskReport(rows, rows - kept, cut, tokens, in_loss, max_length, lengths, ended, spans)
+
+
+def encode(
+    tokenizer: PreTrainedTokenizerBase, prompt: list[dict[str, str]], completion: list[dict[str, str]]
+) -> tuple[list[int], int]:
+    """The tokens of a conversation, and where its completion begins: where it parts from the prompt alone."""
+    alone = _tokens(tokenizer, prompt, answering=True)
+    whole = _tokens(tokenizer, prompt + completion, answering=False)
+    same = next((i for i, (a, b) in enumerate(zip(alone, whole, strict=False)) if a != b), len(alone))
+    return whole, same
+
+
+def lengths_of(rows: Dataset, answers: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Tokens of each row, with the longest of its answers."""
+    return [
+        max(len(_tokens(tokenizer, row["prompt"] + row[answer], answering=False)) for answer in answers) for row in rows
+    ]
+
+
+def sft_masked(prepared: Dataset) -> Iterator[Masked]:
+    for row in prepared:
+        yield Masked(row["input_ids"], [label != -100 for label in row["labels"]])
+
+
+def preference_masked(prepared: Dataset, max_length: int | None) -> Iterator[Masked]:
+    """Each pair as two sequences, cut as TRL's collator cuts them."""
+    for row in prepared:
+        for answer in (row["chosen_ids"], row["rejected_ids"]):
+            in_loss = [False] * len(row["prompt_ids"]) + [True] * len(answer)
+            yield Masked((row["prompt_ids"] + answer)[:max_length], in_loss[:max_length])
+
+
+def _tokens(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]], *, answering: bool) -> list[int]:
+    encoded: Any = tokenizer.apply_chat_template(
+        messages, tokenize=True, return_dict=True, add_generation_prompt=answering
+    )
+    return list(encoded["input_ids"])
+
+
+def _spans(sequence: Masked, tokenizer: PreTrainedTokenizerBase) -> list[tuple[bool, str]]:
+    bounds = [0]
+    for _, run in groupby(sequence.in_loss):
+        bounds.append(bounds[-1] + len(list(run)))
+    return [
+        (bool(sequence.in_loss[start]), str(tokenizer.decode(list(sequence.tokens[start:end]))))
+        for start, end in pairwise(bounds)
+    ]
+
+
+def _shown(text: str) -> str:
+    if len(text) > 2 * SHOWN:
+        text = f"{text[:SHOWN]} [...] {text[-SHOWN:]}"
+    return json.dumps(text, ensure_ascii=False)

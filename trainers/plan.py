@@ -1,0 +1,128 @@
+"""Plan: everything that decides what a training leaves; and the marker that says a folder holds all of it.
+
+`plan.json` is written first and is what the worker reads; `done.json` is written last and names the plan,
+so that a folder with it is whole and a folder without it is trained again from the start.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tuneworks.factory.errors import InputError
+from tuneworks.factory.record import fingerprint
+from tuneworks.factory.weights import SMOLLM2
+
+PLAN, DONE = "plan.json", "done.json"
+
+READ_WHOLE = 1 << 20
+"""Bytes. Of a model's larger files only the size is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    file: str
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    kind: str
+    options: Mapping[str, Any]
+    seed: int
+    train: Split
+    test: Split | None
+    weights: str
+    """Stands for the content of the model's folder; empty for a name."""
+
+    @property
+    def key(self) -> str:
+        """Equal for trainings that leave the same; where the files lie does not matter."""
+        content = asdict(self)
+        for split in (content["train"], content["test"]):
+            if split is not None:
+                del split["file"]
+        return fingerprint(content)
+
+    def write(self, into: Path) -> None:
+        (into / PLAN).write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False), encoding="utf-8")
+
+    @classmethod
+    def read(cls, into: Path) -> "Plan":
+        content = json.loads((into / PLAN).read_text(encoding="utf-8"))
+        test = content.pop("test")
+        train = Split(**content.pop("train"))
+        return cls(**content, train=train, test=Split(**test) if test else None)
+
+
+def is_trained(into: Path, plan: Plan) -> bool:
+    """Whether `into` is whole and was trained by this plan."""
+    try:
+        done = json.loads((into / DONE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(done, dict) and done.get("plan") == plan.key
+
+
+def mark_done(into: Path, plan: Plan) -> None:
+    half = into / f"{DONE}.part"
+    half.write_text(json.dumps({"plan": plan.key}), encoding="utf-8")
+    half.rename(into / DONE)
+
+
+def splits(dataset: Path, rows: str, columns: Sequence[str]) -> tuple[Split, Split | None]:
+    """The train split of the configuration `rows`, and its held-out one where there is one with rows."""
+    folder = dataset / rows
+    if not (folder / "train.parquet").is_file():
+        raise InputError(
+            f"there is no {folder / 'train.parquet'} to train on; make the dataset {rows} first "
+            f"(datasets: [{rows}] in the recipe)"
+        )
+    train = _split(folder / "train.parquet", columns)
+    if train.rows == 0:
+        raise InputError(
+            f"{train.file} has no rows to train on; see the report for why the records gave none, "
+            "and make more records or loosen a filter"
+        )
+    test = _split(folder / "test.parquet", columns) if (folder / "test.parquet").is_file() else None
+    return train, test if test and test.rows else None
+
+
+def weights_of(model: str) -> str:
+    """A hash of what the folder `model` holds, empty when it is no folder.
+
+    A folder that was trained again holds other metrics, so the names, the sizes and the small files tell
+    it apart.
+    """
+    folder = Path(model).expanduser()
+    if model == SMOLLM2 or not folder.is_dir():
+        return ""
+    hasher = hashlib.sha256()
+    for file in sorted(path for path in folder.iterdir() if path.is_file()):
+        size = file.stat().st_size
+        hasher.update(f"{file.name}\0{size}\0".encode())
+        if size <= READ_WHOLE:
+            hasher.update(file.read_bytes())
+    return hasher.hexdigest()
+
+
+def _split(file: Path, columns: Sequence[str]) -> Split:
+    try:
+        frame = pl.scan_parquet(file)
+        found = frame.collect_schema().names()
+        rows = int(frame.select(pl.len()).collect().item())
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise InputError(f"{file} cannot be read as Parquet ({error}); make the dataset again") from error
+    missing = [name for name in columns if name not in found]
+    if missing:
+        raise InputError(
+            f"{file} has no column {missing[0]} (it has {', '.join(found)}); "
+            f"rows to train on need {' and '.join(columns)}, each a list of messages"
+        )
+    with file.open("rb") as content:
+        return Split(str(file), rows, hashlib.file_digest(content, "sha256").hexdigest())

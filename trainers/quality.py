@@ -1,0 +1,29 @@
+"""Quality-conditioned fine-tuning: the model learns good and bad answers, and when to give which."""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tuneworks.trainers.sft import Sft
+
+if TYPE_CHECKING:
+    from tuneworks.trainers.job import Job
+
+
+class Quality(Sft):
+    """Supervised fine-tuning on good and bad answers, the quality asked for in the system turn.
+
+    On held-out rows it measures whether the control steers: the loss of good and bad answers under both
+    controls, and how many greedy answers change with it.
+    """
+
+    kind: ClassVar[str] = "quality"
+    rows: ClassVar[str] = "quality"
+    answers: ClassVar[tuple[str, ...]] = ("completion",)
+
+    def after(self, job: "Job", model: Any) -> dict[str, Any]:
+        from tuneworks.trainers.steering import pairs_of, steering
+
+        pairs = pairs_of(job.test) if job.test is not None else []
+        if not pairs:
+            job.say("no held-out record has a good and a bad answer: whether the control steers is not measured")
+            return {"steering": None}
+        return {"steering": steering(pairs, model, job)}

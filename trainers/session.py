@@ -1,0 +1,157 @@
+"""One training from its plan to a whole folder: prepare, show the masks, train, measure, save, load again."""
+
+import gc
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel, PrinterCallback
+
+from tuneworks.factory.errors import TuneworksError
+from tuneworks.factory.weights import Say
+from tuneworks.trainers.job import Job, evaluate, open_job
+from tuneworks.trainers.lora import load_model
+from tuneworks.trainers.manifest import manifest, write_json
+from tuneworks.trainers.masks import MaskReport, lengths_of, report
+from tuneworks.trainers.plan import Plan, mark_done
+from tuneworks.trainers.progress import Progress
+from tuneworks.trainers.trl_trainer import TrlTrainer
+
+SAME = 1e-3
+"""Largest difference between logits of the trained model and of the saved one, loaded again."""
+
+PROBED = 256
+"""Tokens of the row whose logits are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What is left when the trained model is dropped; logits have the shape (1, time, vocabulary)."""
+
+    job: Job
+    masks: MaskReport
+    metrics: dict[str, Any]
+    dtype: str
+    probe: torch.Tensor
+    logits: torch.Tensor
+
+
+def train(trainer: TrlTrainer, plan: Plan, into: Path, say: Say) -> None:
+    job = open_job(trainer, plan, into, say)
+    trained = fit(job)
+    # Only now is the trained model gone: two of them may not fit.
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    difference = reload_difference(trained)
+    if not difference <= SAME:
+        raise TuneworksError(
+            f"the saved model in {into} answers differently from the trained one (its logits differ by "
+            f"{difference:.3g}); if lora sets init_lora_weights, leave it at its default"
+        )
+    shutil.rmtree(into / "cache", ignore_errors=True)
+    write_json(into / "metrics.json", trained.metrics)
+    record = manifest(job, trained.masks, trained.dtype)
+    write_json(into / "manifest.json", record | {"reload_max_difference": difference})
+    mark_done(into, plan)
+
+
+def fit(job: Job) -> Trained:
+    trl = job.trainer.build(job)
+    trl.remove_callback(PrinterCallback)
+    trl.add_callback(Progress(job.say))
+    masks = mask_report(job, trl)
+    metrics = job.trainer.before(job, trl) | held_out(trl, job, "before")
+    job.say(f"Training {job.trainer.kind} ({job.trainer.tuning}) on {job.device}")
+    outcome = trl.train()
+    metrics = losses(trl, outcome.metrics["train_runtime"]) | metrics | held_out(trl, job, "after")
+    model = plain(trl.model)
+    metrics |= job.trainer.after(job, model)
+    probe = torch.tensor([next(iter(job.trainer.masked(job, trl))).tokens[:PROBED]], device=model.device)
+    save(model, job)
+    return Trained(job, masks, metrics, str(model.dtype).removeprefix("torch."), probe, logits_of(model, probe))
+
+
+def mask_report(job: Job, trl: Any) -> MaskReport:
+    """Count, say and write what will be learned, or refuse."""
+    ends = {job.tokenizer.eos_token_id}
+    listed = trl.model.generation_config.eos_token_id
+    ends |= set(listed) if isinstance(listed, list) else {listed}
+    packed = bool(job.arguments.get("packing"))
+    lengths = lengths_of(job.train, job.trainer.answers, job.tokenizer)
+    kept = len(job.train) if packed else len(trl.train_dataset)
+    cutting = not packed or job.arguments.get("packing_strategy", "bfd") == "bfd"
+    masks = report(
+        job.trainer.masked(job, trl),
+        lengths,
+        kept,
+        trl.args.max_length if cutting else None,
+        job.tokenizer,
+        frozenset(ends - {None}),
+    )
+    (job.into / "masks.txt").write_text("\n".join(masks.lines()) + "\n", encoding="utf-8")
+    for line in masks.lines():
+        job.say(line)
+    masks.refuse(job.plan.train.file)
+    return masks
+
+
+def held_out(trl: Any, job: Job, when: str) -> dict[str, Any]:
+    if job.test is None:
+        return {f"held_out_loss_{when}": None}
+    found = evaluate(trl)
+    metrics = {f"held_out_loss_{when}": found["eval_loss"]}
+    if when == "after" and "eval_rewards/accuracies" in found:
+        metrics["held_out_accuracy"] = found["eval_rewards/accuracies"]
+    job.say(f"held-out loss {when} training: {found['eval_loss']:.4f}")
+    return metrics
+
+
+def losses(trl: Any, seconds: float) -> dict[str, Any]:
+    """The loss at each logged step, and how fast it went."""
+    told = ("step", "loss", "learning_rate", "grad_norm", "rewards/margins", "rewards/accuracies")
+    history = trl.state.log_history
+    log = [{name: entry[name] for name in told if name in entry} for entry in history if "loss" in entry]
+    tokens = max((entry.get("num_tokens", 0) for entry in history), default=0)
+    steps = max(trl.state.global_step, 1)
+    return {
+        "steps": trl.state.global_step,
+        "first_loss": log[0]["loss"] if log else None,
+        "last_loss": log[-1]["loss"] if log else None,
+        "seconds": seconds,
+        "seconds_per_step": seconds / steps,
+        "tokens_per_second": tokens / seconds,
+        "log": log,
+    }
+
+
+def plain(model: Any) -> Any:
+    """The model without the forward passes that accelerate (autocast) and TRL (a fused head) put on it."""
+    for part in (model, model.get_base_model() if not isinstance(model, PreTrainedModel) else model):
+        part.__dict__.pop("forward", None)
+        part.__dict__.pop("_original_forward", None)
+    return model.eval()
+
+
+def save(model: Any, job: Job) -> None:
+    if isinstance(model, PreTrainedModel):
+        model.save_pretrained(job.into)
+    else:
+        model.save_pretrained(job.into, selected_adapters=["default"])
+    job.tokenizer.save_pretrained(job.into)
+    (job.into / "README.md").unlink(missing_ok=True)  # PEFT leaves an empty form there
+
+
+@torch.inference_mode()
+def logits_of(model: Any, tokens: torch.Tensor) -> torch.Tensor:
+    logits: torch.Tensor = model(input_ids=tokens).logits
+    return logits.float().cpu()
+
+
+def reload_difference(trained: Trained) -> float:
+    """The largest difference of any logit between the trained model and the one in the folder."""
+    job = trained.job
+    again = load_model(str(job.into), job.init).to(trained.probe.device).eval()
+    return float((logits_of(again, trained.probe) - trained.logits).abs().max())

@@ -25,6 +25,7 @@ types: .venv/dev
 	$(BIN)/mypy
 
 bench: .venv/dev
+	$(BIN)/python benchmarks/generation.py
 	$(BIN)/python benchmarks/kill_sweep.py
 
 # torch comes first and by its exact version, so that no other package draws in another build of it.

@@ -12,9 +12,6 @@ from tuneworks.pipelines.stages import Counts
 PLAIN_EVERY = 30.0
 """Seconds between two lines where nobody watches live."""
 
-RATE_WINDOW = 30.0
-"""Seconds over which tokens per second are counted."""
-
 
 class Watching:
     """Draws kept and rejected, tokens per second and time left, stage by stage."""
@@ -33,9 +30,10 @@ class Watching:
             disable=not self._live,
         )
         self._task: TaskID | None = None
-        self._title, self._expects = "", None  # type: str, int | None
+        self._title = ""
+        self._expects: int | None = None
         self._kept = self._rejected = 0
-        self._replies: list[tuple[float, int]] = []
+        self._tokens = 0
         self._began = self._spoke = time.monotonic()
 
     def __enter__(self) -> "Watching":
@@ -50,7 +48,7 @@ class Watching:
     def step(self, title: str, expects: int | None) -> None:
         self._title, self._expects = title, expects
         self._kept = self._rejected = 0
-        self._replies = []
+        self._tokens = 0
         self._began = self._spoke = time.monotonic()
         if self._task is not None:
             self._progress.remove_task(self._task)
@@ -63,7 +61,7 @@ class Watching:
 
     def reply(self, reply: Completion, replayed: bool) -> None:
         if not replayed:
-            self._replies.append((time.monotonic(), reply.usage.completion_tokens))
+            self._tokens += reply.usage.completion_tokens
         self._draw()
 
     def done(self, title: str, counts: Counts, reused: bool) -> None:
@@ -84,11 +82,9 @@ class Watching:
             self._console.print(f"  {self._title}: {self._counts(now)}", highlight=False)
 
     def _counts(self, now: float) -> str:
-        self._replies = [r for r in self._replies if now - r[0] <= RATE_WINDOW]
         parts = [f"{self._kept} kept", f"{self._rejected} rejected"]
-        tokens = sum(count for _, count in self._replies)
-        if tokens:
-            parts.append(f"{tokens / max(1.0, min(RATE_WINDOW, now - self._began)):.0f} tokens/s")
+        if self._tokens:
+            parts.append(f"{self._tokens / max(1.0, now - self._began):.0f} tokens/s")
         if self._expects and 0 < self._kept < self._expects:
             left = (now - self._began) / self._kept * (self._expects - self._kept)
             parts.append(f"about {left / 60:.0f} min left" if left > 90 else f"about {left:.0f} s left")

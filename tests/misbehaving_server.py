@@ -1,4 +1,4 @@
-"""A server with OpenAI's interface on the loopback address that does wrong what real ones do wrong, in a given order."""
+"""A server with OpenAI's interface, on the loopback address, that does in order what real ones do wrong."""
 
 import json
 import threading

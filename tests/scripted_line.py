@@ -9,22 +9,8 @@ from tuneworks.factory.engines.scripted import Scripted
 from tuneworks.pipelines.recipe import Recipe, parse_recipe
 
 SUBJECTS = [
-    "bread",
-    "rivers",
-    "chess",
-    "bees",
-    "candles",
-    "maps",
-    "trains",
-    "clouds",
-    "violins",
-    "spiders",
-    "bridges",
-    "salt",
-    "mirrors",
-    "clocks",
-    "owls",
-    "tea",
+    *("bread", "rivers", "chess", "bees", "candles", "maps", "trains", "clouds"),
+    *("violins", "spiders", "bridges", "salt", "mirrors", "clocks", "owls", "tea"),
 ]
 VERBS = ["Explain how", "Describe why", "Tell me when", "List reasons that", "Compare the ways"]
 

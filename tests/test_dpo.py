@@ -81,10 +81,19 @@ def test_a_reference_that_is_another_model_is_refused(model: str, data: Path, tm
     assert not (tmp_path / "out/done.json").exists()
 
 
-def test_another_loss_starts_elsewhere(model: str, data: Path, tmp_path: Path) -> None:
-    args = {**ARGS, "max_steps": 2, "loss_type": ["hinge"]}
-    train_here(Dpo(model=model, args=args), data, tmp_path / "out")
-    assert metrics_of(tmp_path / "out")["step_zero_loss"] == pytest.approx(1.0)
+@pytest.mark.parametrize(
+    ("args", "start"),
+    [
+        ({"loss_type": ["hinge"]}, 1.0),
+        ({"loss_type": ["sigmoid"], "loss_weights": [2.0]}, 2 * math.log(2)),
+    ],
+)
+def test_another_loss_starts_elsewhere(
+    args: dict[str, Any], start: float, model: str, data: Path, tmp_path: Path
+) -> None:
+    train_here(Dpo(model=model, args={**ARGS, "max_steps": 2, **args}), data, tmp_path / "out")
+    assert metrics_of(tmp_path / "out")["step_zero_loss"] == pytest.approx(start)
+    assert metrics_of(tmp_path / "out")["held_out_loss_before"] == pytest.approx(start)
 
 
 @pytest.mark.timeout(240)

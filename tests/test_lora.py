@@ -1,6 +1,7 @@
 """Loading models and adapters."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_model import build_tiny_model
@@ -21,7 +22,7 @@ def save_adapter(model: str, into: Path) -> str:
     import torch
     from peft import get_peft_model
 
-    adapted = get_peft_model(load_model(model, {}), lora_config({"r": 4}))
+    adapted: Any = get_peft_model(load_model(model, {}), lora_config({"r": 4}))
     for name, weights in adapted.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(weights, generator=torch.Generator().manual_seed(0))
@@ -32,7 +33,7 @@ def save_adapter(model: str, into: Path) -> str:
 def test_our_adapter_is_on_every_linear_layer_but_the_head(model: str) -> None:
     from peft import get_peft_model
 
-    adapted = get_peft_model(load_model(model, {}), lora_config({}))
+    adapted: Any = get_peft_model(load_model(model, {}), lora_config({}))
     touched = {name.split(".")[-4] for name, _ in adapted.named_parameters() if "lora_A" in name}
     assert touched == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
     assert adapted.peft_config["default"].r == 16

@@ -57,7 +57,8 @@ class Dpo(TrlTrainer):
         few = job.train.select(range(min(len(job.train), trl.args.per_device_train_batch_size)))
         found = evaluate(trl, few, "start")
         loss, margin = found["start_loss"], found["eval_rewards/margins"]
-        sigmoid = list(trl.args.loss_type) == ["sigmoid"]
+        scaled = trl.args.loss_weights is not None or trl.args.use_weighting
+        sigmoid = list(trl.args.loss_type) == ["sigmoid"] and not scaled
         if abs(margin) > START or (sigmoid and abs(loss - math.log(2)) > START):
             raise TuneworksError(
                 f"the model and its reference differ before the first step (loss {loss:.4f}, which should be "
@@ -65,4 +66,6 @@ class Dpo(TrlTrainer):
                 "leave init_lora_weights under lora at its default"
             )
         job.say(f"loss before the first step: {loss:.4f}")
-        return {"step_zero_loss": loss}
+        # While model and reference are the same every pair has this loss, the held-out ones too.
+        known = {"held_out_loss_before": loss} if sigmoid and job.test is not None else {}
+        return {"step_zero_loss": loss} | known

@@ -74,6 +74,7 @@ def defaults(trainer: TrlTrainer, plan: Plan, device: str, dtype: torch.dtype) -
     ours: dict[str, Any] = {
         "learning_rate": trainer.learning_rate[trainer.tuning],
         "per_device_train_batch_size": trainer.cpu_batch if device == "cpu" else 8,
+        "per_device_eval_batch_size": 2 if device == "cpu" else 8,
         "max_length": 1024,
         "bf16": bf16,
         "use_cpu": device == "cpu",

@@ -1,8 +1,10 @@
 """Quality-conditioned fine-tuning: the model learns good and bad answers, and when to give which."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tuneworks.trainers.sft import Sft
+from tuneworks.trainers.trl_trainer import Tuning
 
 if TYPE_CHECKING:
     from tuneworks.trainers.job import Job
@@ -17,7 +19,7 @@ class Quality(Sft):
 
     kind: ClassVar[str] = "quality"
     rows: ClassVar[str] = "quality"
-    answers: ClassVar[tuple[str, ...]] = ("completion",)
+    learning_rate: ClassVar[Mapping[Tuning, float]] = {"lora": 1e-3, "full": 5e-5}
 
     def after(self, job: "Job", model: Any) -> dict[str, Any]:
         from tuneworks.trainers.steering import pairs_of, steering

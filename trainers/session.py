@@ -63,7 +63,9 @@ def fit(job: Job) -> Trained:
     trl.remove_callback(PrinterCallback)
     trl.add_callback(Progress(job.say))
     masks = mask_report(job, trl)
-    metrics = job.trainer.before(job, trl) | held_out(trl, job, "before")
+    metrics = job.trainer.before(job, trl)
+    if "held_out_loss_before" not in metrics:
+        metrics |= held_out(trl, job, "before")
     job.say(f"Training {job.trainer.kind} ({job.trainer.tuning}) on {job.device}")
     outcome = trl.train()
     metrics = losses(trl, outcome.metrics["train_runtime"]) | metrics | held_out(trl, job, "after")

@@ -19,7 +19,7 @@ from tuneworks.trainers.rows import Quality
 
 QUALITIES: tuple[Quality, Quality] = ("good", "bad")
 
-SCORED = 64
+SCORED = 32
 """Most held-out records that are scored."""
 
 ANSWERED = 8
@@ -59,7 +59,9 @@ def steering(pairs: Sequence[Pair], model: Any, job: Job) -> dict[str, Any]:
     """Metrics; the answers themselves go to samples.txt."""
     table = nll_table(pairs[:SCORED], model, job)
     gap = table["good"]["bad"] - table["good"]["good"]
-    said = {quality: replies([pair.prompts[quality] for pair in pairs[:ANSWERED]], model, job) for quality in QUALITIES}
+    asked = pairs[:ANSWERED]
+    answers = replies([pair.prompts[quality] for quality in QUALITIES for pair in asked], model, job)
+    said = {"good": answers[: len(asked)], "bad": answers[len(asked) :]}
     differ = [good != bad for good, bad in zip(said["good"], said["bad"], strict=True)]
     write_samples(pairs, said, job)
     job.say(
@@ -134,7 +136,7 @@ def autocast(job: Job) -> torch.autocast:
     return torch.autocast(job.device, dtype=torch.bfloat16, enabled=bool(job.arguments.get("bf16")))
 
 
-def write_samples(pairs: Sequence[Pair], said: Mapping[Quality, Sequence[str]], job: Job) -> None:
+def write_samples(pairs: Sequence[Pair], said: Mapping[str, Sequence[str]], job: Job) -> None:
     blocks = [
         f"PROMPT\n{pair.prompts['good'][-1]['content']}\n\nASKED FOR GOOD\n{good}\n\nASKED FOR BAD\n{bad}\n"
         for pair, good, bad in zip(pairs, said["good"], said["bad"], strict=False)

@@ -17,6 +17,7 @@ from transformers import (
     StoppingCriteria,
     StoppingCriteriaList,
 )
+from transformers.utils.logging import disable_progress_bar
 
 from tuneworks.factory.engine import Completion, Finish, Request, Usage
 from tuneworks.factory.engines.attention import growing_cache, register
@@ -46,7 +47,8 @@ class Model:
     """A causal language model with its tokenizer and chat template, ready to answer batches."""
 
     def __init__(self, name: str) -> None:
-        place = prepare(name)
+        place = prepare(name)  # the one slow step, once; it draws its own bar
+        disable_progress_bar()
         self.device, dtype = device_and_dtype()
         self.tokenizer: Any = AutoTokenizer.from_pretrained(place)
         if self.tokenizer.chat_template is None:

@@ -52,10 +52,19 @@ def pick(logits: torch.Tensor, top_p: torch.Tensor, uniform: torch.Tensor) -> to
     """The token at quantile `uniform` of each row's nucleus: the likeliest tokens that hold `top_p`."""
     probabilities = torch.softmax(logits, dim=-1)
     likeliest, tokens = probabilities.topk(min(NUCLEUS, logits.shape[-1]), dim=-1)
+    chosen = _at_quantile(likeliest, tokens, top_p, uniform)
+    wide = likeliest.double().sum(dim=-1) < top_p[:, 0]
+    if bool(wide.any()):  # those rows alone, for a sort puts equals in another order than topk does
+        likeliest, tokens = probabilities[wide].sort(dim=-1, descending=True)
+        chosen[wide] = _at_quantile(likeliest, tokens, top_p[wide], uniform[wide])
+    return chosen
+
+
+def _at_quantile(
+    likeliest: torch.Tensor, tokens: torch.Tensor, top_p: torch.Tensor, uniform: torch.Tensor
+) -> torch.Tensor:
+    """`likeliest` are falling probabilities, (rows, places), and `tokens` whose they are."""
     mass = likeliest.double().cumsum(dim=-1)
-    if bool((mass[:, -1:] < top_p).any()):
-        likeliest, tokens = probabilities.sort(dim=-1, descending=True)
-        mass = likeliest.double().cumsum(dim=-1)
     inside = (mass - likeliest) < top_p  # the token that crosses the line is still in
     inside[:, 0] = True
     total = torch.where(inside, mass, 0.0).amax(dim=-1)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from tuneworks.factory.dice import Dice
 from tuneworks.factory.engine import Engine
+from tuneworks.factory.errors import InputError
 from tuneworks.factory.flight import in_order
 from tuneworks.factory.generator import Generator
 from tuneworks.factory.language import language_of
@@ -37,15 +38,31 @@ class SelfInstruct(Generator):
         return self.target * self.instances
 
     async def generate(self, records: Sequence[Record], engine: Engine, dice: Dice) -> AsyncIterator[Record | Rejected]:
-        prompts = PROMPTS[language_of(" ".join(str(seed.meta["instruction"]) for seed in records))]
+        seeds = seed_tasks(records)
+        prompts = PROMPTS[language_of(" ".join(str(seed.meta["instruction"]) for seed in seeds))]
         tasks: list[Record] = []
-        async for item in bootstrap(records, engine, dice, prompts, self.target, self.max_similarity):
+        async for item in bootstrap(seeds, engine, dice, prompts, self.target, self.max_similarity):
             if isinstance(item, Record):
                 tasks.append(item)
             else:
                 yield item
+        if not tasks:
+            return
         limits = Limits(self.instances, self.max_tokens, self.guidance)
-        instances_of = await Instances.calibrated(records, engine, dice, prompts, limits)
+        instances_of = await Instances.calibrated(seeds, engine, dice, prompts, limits)
         async for instances in in_order(partial(instances_of.of, task) for task in tasks):
             for instance in instances:
                 yield instance
+
+
+def seed_tasks(records: Sequence[Record]) -> list[Record]:
+    """The records that say what their instruction is; what else a seed says is no where they are silent."""
+    seeds = [
+        r.with_meta(**{"input": "", "is_classification": False, **r.meta}) for r in records if r.meta.get("instruction")
+    ]
+    if not seeds:
+        raise InputError(
+            f"self_instruct got {len(records)} records and none is a task with an instruction; "
+            "start its source from seeds: builtin, or from a file with instructions"
+        )
+    return seeds

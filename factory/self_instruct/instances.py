@@ -70,7 +70,7 @@ class Instances:
             raise
         except EngineError as error:
             return [Rejected(task, self.dice.stage, str(error))]
-        return trusted(list(made), self.dice.stage)
+        return still_tasks(trusted(made, self.dice.stage))
 
     async def _label_first(self, task: Record, index: int) -> Record | Rejected:
         p = self.prompts
@@ -97,7 +97,11 @@ class Instances:
                 return self._instance(task, given, "", classification=False, reason=f"its input: {reason}")
         asked = task_prompt(task.prompt_text, given)
         reply = await self._ask(asked, ("output", task.id, index), guidance=self.limits.guidance)
-        return self._instance(task, given, reply.text.strip(), classification=False, reason=unusable(reply))
+        record = self._instance(task, given, reply.text.strip(), classification=False, reason=None)
+        reason = unusable(reply)
+        if reason is None or isinstance(record, Rejected):
+            return record
+        return Rejected(record, self.dice.stage, reason, "answer")
 
     def _leak(self, given: str) -> str | None:
         said = next((word for word in self.prompts.leaks if word in given.lower()), None)
@@ -153,6 +157,19 @@ def instance_rule(given: str, output: str) -> str | None:
     if output.endswith((":", "：")) or given.endswith((":", "：")):
         return "the input or output ends with a colon"
     return None
+
+
+def still_tasks(items: Sequence[Record | Rejected]) -> list[Record | Rejected]:
+    """An instance whose output alone cannot be used is a task all the same: it stays, without an answer, where no
+    other instance asks the same."""
+    asked = {item.prompt_text for item in items if isinstance(item, Record)}
+    made: list[Record | Rejected] = []
+    for item in items:
+        made.append(item)
+        if isinstance(item, Rejected) and item.part == "answer" and item.record.prompt_text not in asked:
+            asked.add(item.record.prompt_text)
+            made.append(item.record.with_answers([]))
+    return made
 
 
 def trusted(made: Sequence[Record | Rejected], stage: str) -> list[Record | Rejected]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from tuneworks.factory.dice import Dice
 from tuneworks.factory.engine import Engine, Request
+from tuneworks.factory.errors import EngineError, EngineUnavailable
 from tuneworks.factory.record import Message, Record
 
 EXAMPLES = 14
@@ -47,8 +48,18 @@ class Question:
         shown = {s.id for s in self._examples()}
         known = [s for s in self.seeds if s.id not in shown]
         known = self.dice.random("known", self.wording.answer).sample(known, min(CALIBRATION_SEEDS, len(known)))
-        odds = await asyncio.gather(*(self.odds(str(s.meta["instruction"]), engine) for s in known))
-        return replace(self, cut=best_cut(odds, [self.truth(s) for s in known], self.balanced))
+        asked = await asyncio.gather(*(self._known_odds(s, engine) for s in known))
+        pairs = [(odds, self.truth(s)) for odds, s in zip(asked, known, strict=True) if odds is not None]
+        return replace(self, cut=best_cut([o for o, _ in pairs], [t for _, t in pairs], self.balanced))
+
+    async def _known_odds(self, seed: Record, engine: Engine) -> float | None:
+        """A seed that cannot be asked about tells nothing; the others still do."""
+        try:
+            return await self.odds(str(seed.meta["instruction"]), engine)
+        except EngineUnavailable:
+            raise
+        except EngineError:
+            return None
 
     async def answer(self, instruction: str, engine: Engine) -> bool:
         return await self.odds(instruction, engine) > self.cut

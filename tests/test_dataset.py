@@ -1,0 +1,63 @@
+"""The dataset folder: splits by instruction, read by `datasets` as it lies."""
+
+import json
+from pathlib import Path
+
+from scripted_line import scripted_recipe
+
+from tuneworks.factory.dice import Dice
+from tuneworks.factory.record import Answer, Record
+from tuneworks.pipelines.dataset import group_of, sha256, split, write_dataset
+
+
+def records(count: int) -> list[Record]:
+    """Three records an instruction, two scored answers each."""
+    return [
+        Record.born(
+            f"Task {n // 3}\n\ninput {n}",
+            answers=[Answer(f"good {n}", "m", {"reward": 2.0}), Answer(f"bad {n}", "m", {"reward": 1.0})],
+            source="s",
+            meta={"instruction": f"Task {n // 3}"},
+        )
+        for n in range(count)
+    ]
+
+
+def test_all_records_of_an_instruction_are_on_one_side() -> None:
+    sides = dict(split(records(60), 0.2, Dice(0, "x")))
+    assert len(sides["test"]) == 12 and len(sides["train"]) == 48
+    assert not {group_of(r) for r in sides["train"]} & {group_of(r) for r in sides["test"]}
+    assert len(dict(split(records(60), 0.0, Dice(0, "x")))["test"]) == 0
+    assert len(dict(split(records(3), 0.5, Dice(0, "x")))["train"]) == 3
+
+
+def test_datasets_reads_every_configuration(tmp_path: Path) -> None:
+    from datasets import load_dataset
+
+    counts = write_dataset(records(60), scripted_recipe(), tmp_path / "dataset")
+    for name, rows in counts.items():
+        loaded = load_dataset(str(tmp_path / "dataset"), name, cache_dir=str(tmp_path / "cache"))
+        assert {side: len(loaded[side]) for side in loaded} == rows
+        row = loaded["train"][0]
+        assert row["prompt"][-1]["role"] == "user"
+    pair = load_dataset(str(tmp_path / "dataset"), "preference", cache_dir=str(tmp_path / "cache"))["train"][0]
+    assert pair["chosen"][0]["content"].startswith("good") and pair["rejected"][0]["content"].startswith("bad")
+    assert pair["margin"] == 1.0
+
+
+def test_the_manifest_holds_the_hash_of_every_file(tmp_path: Path) -> None:
+    write_dataset(records(30), scripted_recipe(), tmp_path / "dataset")
+    manifest = json.loads((tmp_path / "dataset" / "manifest.json").read_text())
+    files = {str(p.relative_to(tmp_path / "dataset")) for p in (tmp_path / "dataset").rglob("*") if p.is_file()}
+    assert set(manifest["files"]) == files - {"manifest.json"}
+    assert all(sha256(tmp_path / "dataset" / name) == value for name, value in manifest["files"].items())
+
+
+def test_the_same_records_give_the_same_bytes_and_none_give_no_files(tmp_path: Path) -> None:
+    for name in "ab":
+        write_dataset(records(30), scripted_recipe(), tmp_path / name)
+    for path in (tmp_path / "a").rglob("*.*"):
+        assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
+    counts = write_dataset([], scripted_recipe(), tmp_path / "none")
+    assert all(not any(rows.values()) for rows in counts.values())
+    assert not list((tmp_path / "none").rglob("*.parquet"))

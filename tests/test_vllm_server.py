@@ -1,0 +1,75 @@
+"""The same recipe, unchanged but for its engine, against a real OpenAI-compatible server: vLLM on this processor."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+import small_line
+
+from tuneworks.factory.weights import prepare
+
+START_SECONDS = 300
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = (tmp_path_factory.mktemp("vllm") / "log.txt").open("w+")
+    command = [
+        *(sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", prepare("smollm2")),
+        *("--served-model-name", "smollm2", "--dtype", "bfloat16", "--max-model-len", "2048", "--enforce-eager"),
+        *("--host", "127.0.0.1", "--port", str(port)),
+    ]
+    environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "2", "OMP_NUM_THREADS": "2"}
+    process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+    try:
+        began = time.monotonic()
+        while not answers(f"http://127.0.0.1:{port}/health"):
+            log.seek(0)
+            assert process.poll() is None and time.monotonic() - began < START_SECONDS, log.read()[-3000:]
+            time.sleep(1)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as reply:
+            return bool(reply.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+@pytest.mark.real
+@pytest.mark.timeout(1500)
+def test_the_recipe_runs_unchanged_against_vllm(server: str, tmp_path: Path) -> None:
+    engine = f'engine: {{openai: {{model: smollm2, base_url: "{server}"}}}}\n'
+    small_line.write_recipe(tmp_path, engine)
+    small_line.build(tmp_path)
+    rows = pl.read_parquet(tmp_path / "runs/small/dataset/sft/train.parquet")
+    assert rows.height >= 3
+    pairs = pl.read_parquet(tmp_path / "runs/small/dataset/preference/train.parquet")
+    assert (pairs["margin"] > 0).all()
+    before = small_line.calls(tmp_path)
+    small_line.build(tmp_path)
+    assert small_line.calls(tmp_path) == before and before[1] == 0
+
+
+@pytest.mark.real
+@pytest.mark.timeout(600)
+def test_a_wrong_model_is_named_with_those_served(server: str, tmp_path: Path) -> None:
+    small_line.write_recipe(tmp_path, f'engine: {{openai: {{model: smolm2, base_url: "{server}"}}}}\n')
+    assert small_line.start(tmp_path).wait() == 2
+    assert "has no model 'smolm2'; it serves smollm2" in (tmp_path / "log.txt").read_text()

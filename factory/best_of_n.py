@@ -37,6 +37,9 @@ class BestOfN(Answering):
     temperature: float = Field(default=1.0, ge=0)
     """How far apart the samples are; 0 would make them all alike."""
 
+    def calls(self, records: int) -> int:
+        return records * 2 * self.n
+
     @field_validator("reward", mode="before")
     @classmethod
     def _named(cls, value: object, info: ValidationInfo) -> Reward:

@@ -13,8 +13,8 @@ from tuneworks.factory.record import Record, Rejected
 class Generator(Plugin):
     family: ClassVar[str] = "generators"
 
-    def expects(self, records: int) -> int | None:
-        """How many records this will keep at most, for the progress bar; None when it cannot be known."""
+    def calls(self, records: int) -> int:
+        """About how many calls this makes for so many records: what the progress bar runs to."""
         return records
 
     @abstractmethod

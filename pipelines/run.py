@@ -39,7 +39,7 @@ RECIPE, JOURNAL, LOCK, DATASET, MODELS = "recipe.yaml", "journal.sqlite", "lock"
 class Watcher(Protocol):
     """Told how a build goes on; the command line draws it."""
 
-    def step(self, title: str, expects: int | None) -> None: ...
+    def step(self, title: str, calls: int) -> None: ...
 
     def item(self, kept: bool) -> None: ...
 
@@ -159,16 +159,16 @@ async def _make(step: Step, recipe: Recipe, folder: Path, engine: Engine, watche
     into = folder / step.folder
     nothing = to_rejected_table([])
     if isinstance(step.work, Source):
-        watcher.step(step.title, None)
+        watcher.step(step.title, 0)
         records = _load(step.work, step.source)
         return write_step(into, step, len(records), to_table(records), nothing, began)
     tables = [read_records(folder / before) for before in step.takes]
     if isinstance(step.work, Generator):
         records = from_table(tables[0])
-        watcher.step(step.title, step.work.expects(len(records)))
+        watcher.step(step.title, step.work.calls(len(records)))
         kept, rejected = await _generate(step, step.work, records, recipe, engine, watcher)
         return write_step(into, step, len(records), to_table(kept), to_rejected_table(rejected), began)
-    watcher.step(step.title, None)
+    watcher.step(step.title, 0)
     measures: pl.DataFrame | None = None
     if isinstance(step.work, Filter):
         table = tables[0]

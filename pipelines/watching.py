@@ -31,9 +31,8 @@ class Watching:
         )
         self._task: TaskID | None = None
         self._title = ""
-        self._expects: int | None = None
+        self._calls = self._replies = self._replayed = self._tokens = 0
         self._kept = self._rejected = 0
-        self._tokens = 0
         self._began = self._spoke = time.monotonic()
 
     def __enter__(self) -> "Watching":
@@ -45,14 +44,13 @@ class Watching:
     ) -> None:
         self._progress.stop()
 
-    def step(self, title: str, expects: int | None) -> None:
-        self._title, self._expects = title, expects
-        self._kept = self._rejected = 0
-        self._tokens = 0
+    def step(self, title: str, calls: int) -> None:
+        self._title, self._calls = title, calls
+        self._kept = self._rejected = self._replies = self._replayed = self._tokens = 0
         self._began = self._spoke = time.monotonic()
         if self._task is not None:
             self._progress.remove_task(self._task)
-        self._task = self._progress.add_task(title, total=expects, counts="")
+        self._task = self._progress.add_task(title, total=calls or None, counts="")
 
     def item(self, kept: bool) -> None:
         self._kept += kept
@@ -60,8 +58,9 @@ class Watching:
         self._draw()
 
     def reply(self, reply: Completion, replayed: bool) -> None:
-        if not replayed:
-            self._tokens += reply.usage.completion_tokens
+        self._replies += 1
+        self._replayed += replayed
+        self._tokens += 0 if replayed else reply.usage.completion_tokens
         self._draw()
 
     def done(self, title: str, counts: Counts, reused: bool) -> None:
@@ -76,7 +75,7 @@ class Watching:
     def _draw(self) -> None:
         now = time.monotonic()
         if self._live and self._task is not None:
-            self._progress.update(self._task, completed=self._kept, counts=self._counts(now))
+            self._progress.update(self._task, completed=self._replies, counts=self._counts(now))
         elif not self._live and now - self._spoke >= PLAIN_EVERY:
             self._spoke = now
             self._console.print(f"  {self._title}: {self._counts(now)}", highlight=False)
@@ -85,7 +84,9 @@ class Watching:
         parts = [f"{self._kept} kept", f"{self._rejected} rejected"]
         if self._tokens:
             parts.append(f"{self._tokens / max(1.0, now - self._began):.0f} tokens/s")
-        if self._expects and 0 < self._kept < self._expects:
-            left = (now - self._began) / self._kept * (self._expects - self._kept)
+        asked = self._replies - self._replayed
+        missing = self._calls - self._replies
+        if asked and missing > 0:
+            left = (now - self._began) / asked * missing
             parts.append(f"about {left / 60:.0f} min left" if left > 90 else f"about {left:.0f} s left")
         return ", ".join(parts)

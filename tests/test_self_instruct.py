@@ -203,5 +203,8 @@ def test_records_that_are_no_seeds(seeds: list[Record]) -> None:
         run(Scripted(obliging()), SelfInstruct(), seeds)
 
 
-def test_how_many_to_expect() -> None:
-    assert SelfInstruct(target=7, instances=3).expects(175) == 21
+def test_more_tasks_and_more_instances_take_more_calls() -> None:
+    engine = Scripted(obliging())
+    run(engine, SelfInstruct(target=40))
+    assert len(engine.calls) / 2 < SelfInstruct(target=40).calls(len(SEEDS)) < len(engine.calls) * 2
+    assert SelfInstruct(target=40, instances=3).calls(175) > SelfInstruct(target=40).calls(175)

@@ -9,8 +9,10 @@ import pytest
 from tiny_model import build_tiny_model, toy_records, train_here, write_dataset
 
 from tuneworks.factory.errors import TuneworksError
+from tuneworks.factory.record import Answer, Record
 from tuneworks.trainers.lora import load_model
 from tuneworks.trainers.sft import Sft
+from tuneworks.trainers.worker import KINDS
 
 pytestmark = pytest.mark.real
 
@@ -123,6 +125,18 @@ def test_a_saved_adapter_that_answers_differently_is_refused(model: str, data: P
     with pytest.raises(TuneworksError, match=r"logits differ by .*init_lora_weights"):
         train_here(Sft(model=model, lora={"init_lora_weights": "pissa_niter_4"}, args=ARGS), data, tmp_path / "out")
     assert not (tmp_path / "out/done.json").exists()
+
+
+@pytest.mark.parametrize("kind", ["sft", "dpo"])
+def test_rows_whose_answer_is_cut_away_are_dropped_and_counted(kind: str, model: str, tmp_path: Path) -> None:
+    answers = [Answer("red", scores={"reward": 1.0}), Answer("7", scores={"reward": 0.0})]
+    long = Record.born("Say red. " * 40, answers=answers)
+    data = write_dataset(tmp_path / "data", [long, *toy_records(9)], [long])
+    args = {**ARGS, "max_steps": 1, "max_length": 150, "per_device_train_batch_size": 1}
+    train_here(KINDS[kind](model=model, args=args), data, tmp_path / "out")
+    manifest = read(tmp_path / "out/manifest.json")
+    assert (manifest["rows"], manifest["rows_truncated"], manifest["rows_dropped"]) == (10, 1, 1)
+    assert read(tmp_path / "out/metrics.json")["held_out_loss_after"] is None
 
 
 def test_rows_without_their_answers_end_are_counted(model: str, tmp_path: Path) -> None:

@@ -54,7 +54,8 @@ class Dpo(TrlTrainer):
         """The loss before the first step; raises if model and reference differ then, which no curve shows."""
         from tuneworks.trainers.job import evaluate
 
-        few = job.train.select(range(min(len(job.train), trl.args.per_device_train_batch_size)))
+        rows = trl.train_dataset
+        few = rows.select(range(min(len(rows), trl.args.per_device_train_batch_size)))
         found = evaluate(trl, few, "start")
         loss, margin = found["start_loss"], found["eval_rewards/margins"]
         scaled = trl.args.loss_weights is not None or trl.args.use_weighting

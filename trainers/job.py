@@ -55,6 +55,7 @@ def open_job(trainer: TrlTrainer, plan: Plan, into: Path, say: Say) -> Job:
     train, test = load_rows(plan, into / "cache")
     device, dtype = device_and_dtype()
     arguments = defaults(trainer, plan, device, dtype) | trainer.arguments() | {"output_dir": str(into)}
+    device = "cpu" if arguments["use_cpu"] else device
     init = arguments.pop("model_init_kwargs", None) or {}
     tokenizer = load_tokenizer(place, trainer.model)
     return Job(trainer, plan, into, say, place, init, arguments, train, test, tokenizer, device)

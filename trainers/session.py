@@ -101,7 +101,7 @@ def mask_report(job: Job, trl: Any) -> MaskReport:
 
 
 def held_out(trl: Any, job: Job, when: str) -> dict[str, Any]:
-    if job.test is None:
+    if job.test is None or len(trl.eval_dataset) == 0:  # TRL drops rows that are too long here as well
         return {f"held_out_loss_{when}": None}
     found = evaluate(trl)
     metrics = {f"held_out_loss_{when}": found["eval_loss"]}

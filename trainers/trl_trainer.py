@@ -54,7 +54,8 @@ class TrlTrainer(Trainer):
             raise RecipeError(f"{self.kind}: args: output_dir is chosen by the run; leave it out")
         if self.lora and self.tuning == "full":
             raise RecipeError(f"{self.kind}: lora has no use with tuning full; leave one of them out")
-        if is_adapter(locate(self.model)) and self.lora:
+        place = locate(self.model)
+        if self.lora and is_adapter(place):
             raise RecipeError(f"{self.kind}: lora cannot change the adapter in {self.model}; leave lora out")
 
     def plan(self, dataset: Path, seed: int) -> Plan:

@@ -16,6 +16,7 @@ from tuneworks.factory.record import Record, Rejected
 from tuneworks.factory.self_instruct.bootstrap import bootstrap
 from tuneworks.factory.self_instruct.instances import Instances, Limits
 from tuneworks.factory.self_instruct.prompts import PROMPTS
+from tuneworks.factory.self_instruct.sorting import CALIBRATION_SEEDS
 
 
 class SelfInstruct(Generator):
@@ -34,8 +35,9 @@ class SelfInstruct(Generator):
     guidance: str = ""
     """Said to the model as the system message when it is asked for an output, and not kept in the record."""
 
-    def expects(self, records: int) -> int | None:
-        return self.target * self.instances
+    def calls(self, records: int) -> int:
+        listing, sorting = self.target // 4, 2 * CALIBRATION_SEEDS
+        return listing + sorting + self.target * (1 + 3 * self.instances)
 
     async def generate(self, records: Sequence[Record], engine: Engine, dice: Dice) -> AsyncIterator[Record | Rejected]:
         seeds = seed_tasks(records)

@@ -10,7 +10,7 @@ import pytest
 from tiny_model import build_tiny_model, toy_records, write_dataset
 
 from tuneworks.factory.errors import TuneworksError
-from tuneworks.trainers.launch import FAILURE, environment, has_gpu, launch
+from tuneworks.trainers.launch import FAILURE, environment, launch
 from tuneworks.trainers.plan import DONE
 from tuneworks.trainers.sft import Sft
 
@@ -27,12 +27,9 @@ def test_the_worker_sends_no_telemetry_and_sees_one_gpu() -> None:
     assert environment({})["CUDA_VISIBLE_DEVICES"] == "0"
 
 
-def test_one_thread_where_cores_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 4)
-    assert environment({}).get("OMP_NUM_THREADS") == (None if has_gpu() else "1")
-    assert environment({"OMP_NUM_THREADS": "3"})["OMP_NUM_THREADS"] == "3"
-    monkeypatch.setattr(os, "cpu_count", lambda: 16)
-    assert "OMP_NUM_THREADS" not in environment({})
+def test_threads_wait_asleep_unless_the_user_says_otherwise() -> None:
+    assert environment({})["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert environment({"OMP_WAIT_POLICY": "ACTIVE"})["OMP_WAIT_POLICY"] == "ACTIVE"
 
 
 def test_a_worker_that_fails_raises_its_sentence(tmp_path: Path) -> None:

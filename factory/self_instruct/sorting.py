@@ -5,7 +5,6 @@ small models lean to one answer whatever the task is (arXiv:2102.09690).
 """
 
 import asyncio
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -92,11 +91,12 @@ def best_cut(odds: list[float], truths: list[bool], balanced: bool) -> float:
     yes, no = truths.count(True), truths.count(False)
     if not yes or not no:
         return 0.0
-    weight = {True: 1 / yes, False: 1 / no} if balanced else {True: 1.0, False: 1.0}
     ordered = sorted(set(odds))
-    between = [(low + high) / 2 for low, high in itertools.pairwise(ordered)]
+    between = [(low + high) / 2 for low, high in zip(ordered, ordered[1:], strict=False)]
 
-    def right(cut: float) -> float:
-        return sum(weight[truth] for o, truth in zip(odds, truths, strict=True) if (o > cut) == truth)
+    def right(cut: float) -> int:
+        hits = [truth for o, truth in zip(odds, truths, strict=True) if (o > cut) == truth]
+        found, left = hits.count(True), hits.count(False)
+        return found * no + left * yes if balanced else found + left
 
     return max([0.0, *between], key=right)

@@ -60,7 +60,7 @@ def look(console: Console, folder: Path, samples: int) -> None:
     console.print()
     _rows_table(console, rows)
     for name in rows:
-        _samples(console, folder / DATASET / name / "train.parquet", name, samples)
+        _samples(console, folder, name, samples)
 
 
 def show(console: Console, folder: Path, record_id: str) -> None:
@@ -140,12 +140,13 @@ def _rows_table(console: Console, rows: Mapping[str, Mapping[str, int]]) -> None
     console.print(table)
 
 
-def _samples(console: Console, path: Path, name: str, count: int) -> None:
+def _samples(console: Console, folder: Path, name: str, count: int) -> None:
+    path = folder / DATASET / name / "train.parquet"
     if count == 0 or not path.is_file():
         return
     table = pl.read_parquet(path)
     for row in table.sample(min(count, table.height), seed=SAMPLE_SEED).iter_rows(named=True):
-        console.print(f"\n[bold]{name}[/bold]  [dim]tuneworks show ... {row['id']}[/dim]", highlight=False)
+        console.print(f"\n[bold]{name}[/bold]  [dim]tuneworks show {folder} {row['id']}[/dim]", highlight=False)
         for column, value in row.items():
             if isinstance(value, list):
                 for message in value:

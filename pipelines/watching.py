@@ -12,6 +12,9 @@ from tuneworks.pipelines.stages import Counts
 PLAIN_EVERY = 30.0
 """Seconds between two lines where nobody watches live."""
 
+KNOWN_SHARE = 0.05
+"""Share of a stage's calls that must be answered before the time left is guessed."""
+
 
 class Watching:
     """Draws kept and rejected, tokens per second and time left, stage by stage."""
@@ -86,7 +89,7 @@ class Watching:
             parts.append(f"{self._tokens / max(1.0, now - self._began):.0f} tokens/s")
         asked = self._replies - self._replayed
         missing = self._calls - self._replies
-        if asked and missing > 0:
+        if asked >= KNOWN_SHARE * self._calls and asked and missing > 0:
             left = (now - self._began) / asked * missing
             parts.append(f"about {left / 60:.0f} min left" if left > 90 else f"about {left:.0f} s left")
         return ", ".join(parts)

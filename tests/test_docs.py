@@ -51,6 +51,13 @@ def test_the_readmes_recipe_is_good() -> None:
     assert set(yaml.safe_load(text)) <= set(type(recipe).model_fields)
 
 
+def test_the_trainings_in_the_docs_are_good() -> None:
+    (text,) = blocks(ROOT / "docs" / "training.md", "yaml")
+    recipe = parse_recipe(f"name: docs\nsources: {{a: {{seeds: builtin}}}}\n{text}", "training.md")
+    for trainer in recipe.train:
+        trainer.check()
+
+
 def test_make_targets_shown_exist() -> None:
     rules = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.M)
     shown = re.findall(r"^    make ([a-z]+)", (ROOT / "README.md").read_text(), flags=re.M)

@@ -32,8 +32,12 @@ def options(server: Server, timeout: float = 20.0, in_flight: int = 64) -> OpenA
 
 
 def ask(server: Server, request: Request = ASK, timeout: float = 20.0) -> Completion:
+    return ask_with(options(server, timeout), request)
+
+
+def ask_with(chosen: OpenAI, request: Request = ASK) -> Completion:
     async def once() -> Completion:
-        engine = options(server, timeout).open()
+        engine = chosen.open()
         try:
             return await engine.complete(request)
         finally:
@@ -147,9 +151,8 @@ def free_url() -> str:
 
 
 def test_no_server() -> None:
-    engine = OpenAI(model="tiny", base_url=free_url()).open()
     with pytest.raises(EngineUnavailable, match="no server answers at http://127"):
-        asyncio.run(engine.complete(ASK))
+        ask_with(OpenAI(model="tiny", base_url=free_url()))
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 500])
@@ -174,7 +177,9 @@ def test_half_an_emoji_does_not_break_the_journal(tmp_path: Path) -> None:
     async def asked(server: Server) -> tuple[Completion, Completion]:
         journal = Journal(tmp_path / "journal.sqlite")
         engine = Journaled(options(server).open(), journal)
-        return await engine.complete(ASK), await engine.complete(ASK)
+        replies = await engine.complete(ASK), await engine.complete(ASK)
+        await engine.close()
+        return replies
 
     with serving([says("A fish \ud83d")]) as server:
         first, again = asyncio.run(asked(server))
@@ -274,10 +279,10 @@ def test_check_needs_a_key_only_for_openai_itself(monkeypatch: pytest.MonkeyPatc
         assert ask(server).text == "fine"
 
 
-def test_check_knows_the_key_by_the_name_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_is_known_by_the_name_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTHER_KEY", "another")
     with serving() as server:
-        asyncio.run(OpenAI(model="tiny", base_url=server.url, api_key_env="OTHER_KEY").open().complete(ASK))
+        ask_with(OpenAI(model="tiny", base_url=server.url, api_key_env="OTHER_KEY"))
         assert server.keys == ["Bearer another"]
 
 

@@ -218,7 +218,7 @@ def test_closing_ends_a_long_batch_soon_and_delivers_nothing_broken_off(tiny: st
         return list(await asyncio.wait_for(asking, 5)), time.monotonic() - began
 
     replies, seconds = asyncio.run(ask())
-    assert seconds < 2
+    assert seconds < 3
     assert all(isinstance(reply, EngineUnavailable) for reply in replies), replies
 
 

@@ -7,6 +7,7 @@ small models lean to one answer whatever the task is (arXiv:2102.09690).
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from tuneworks.factory.dice import Dice
 from tuneworks.factory.engine import Engine, Request
@@ -92,7 +93,7 @@ def best_cut(odds: list[float], truths: list[bool], balanced: bool) -> float:
     if not yes or not no:
         return 0.0
     ordered = sorted(set(odds))
-    between = [(low + high) / 2 for low, high in zip(ordered, ordered[1:], strict=False)]
+    between = [(low + high) / 2 for low, high in pairwise(ordered)]
 
     def right(cut: float) -> int:
         hits = [truth for o, truth in zip(odds, truths, strict=True) if (o > cut) == truth]

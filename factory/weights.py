@@ -110,7 +110,9 @@ def dequantize(gguf: Path, into: Path, say: Say) -> None:
     half.mkdir(parents=True)
     plain.save_pretrained(half)
     AutoTokenizer.from_pretrained(folder, gguf_file=name).save_pretrained(half)
-    if into.is_dir():  # another process was faster
-        shutil.rmtree(half)
-    else:
+    try:
         half.rename(into)
+    except OSError:  # another process was faster; a folder that is there is whole
+        shutil.rmtree(half)
+        if not into.is_dir():
+            raise

@@ -52,7 +52,7 @@ def _rows(path: Path) -> Iterator[tuple[int, object]]:
 
 def _json_list(path: Path) -> list[object]:
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
+        rows = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise InputError(f"the file {path} is not JSON ({error}); for one object a line, call it .jsonl") from error
     if not isinstance(rows, list):
@@ -61,7 +61,7 @@ def _json_list(path: Path) -> list[object]:
 
 
 def _json_lines(path: Path) -> Iterator[tuple[int, object]]:
-    with path.open(encoding="utf-8") as lines:
+    with path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
                 try:

@@ -78,3 +78,8 @@ def test_files_are_checked_before_anything_is_read(tmp_path: Path) -> None:
     (tmp_path / "r.xlsx").write_text("")
     with pytest.raises(InputError, match=r"give a \.jsonl, \.json or \.parquet file"):
         check_file(str(tmp_path / "r.xlsx"))
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_row(tmp_path: Path) -> None:
+    (tmp_path / "r.jsonl").write_bytes(b'\xef\xbb\xbf{"prompt": "Hi"}\n')
+    assert read_file(str(tmp_path / "r.jsonl"), "s")[0].prompt_text == "Hi"

@@ -36,8 +36,6 @@ def device_and_dtype() -> tuple[str, torch.dtype]:
     """The GPU where there is one; bfloat16 where the hardware multiplies it, else float32."""
     if torch.cuda.is_available():
         return "cuda", torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    if torch.backends.mps.is_available():
-        return "mps", torch.float16
     capability = torch.cpu.get_capabilities()
     fast = bool(capability.get("avx512_bf16") or capability.get("amx_bf16") or capability.get("amx_tile"))
     return "cpu", torch.bfloat16 if fast else torch.float32

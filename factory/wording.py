@@ -12,6 +12,7 @@ from tuneworks.factory.rouge import UNSPACED, unicode_tokens
 OPENING = 240  # characters in which a refusal is looked for; later on the text has begun to answer
 SAME_LETTERS = 40  # letters in a run that repeats one to eight of them over and over
 SAME_TIMES, SAME_SHARE = 5, 0.4  # how often a sentence comes in a loop, and its share of the tokens
+SAME_ITEMS = 4  # how often one item comes in a numbered list that is mostly it
 # Tokens in a phrase that comes again, fewest in a loop, and its share of such phrases; a chorus stays below.
 PHRASE, LOOP_TOKENS, LOOP_SHARE = 8, 48, 0.6
 # Fewest tokens of a last line that is cut off; the second where no sentence has a closing mark, by style.
@@ -81,10 +82,16 @@ def repetition(text: str) -> str | None:
         share = times * len(sentence) / max(1, len(tokens))
         if len(sentence) > 2 and times >= SAME_TIMES and share >= SAME_SHARE:
             return f"says the same sentence {times} times, {share:.0%} of the text"
+    items = Counter(" ".join(unicode_tokens(item)) for item in _NUMBERED_ITEM.findall(text))
+    if items and (most := items.most_common(1)[0])[1] >= SAME_ITEMS and 2 * most[1] > items.total():
+        return f'lists "{most[0]}" {most[1]} times'
     share = _repeated_share(tokens)
     if len(tokens) >= LOOP_TOKENS and share >= LOOP_SHARE:
         return f"repeats itself: {share:.0%} of its words are in phrases of {PHRASE} that came before"
     return None
+
+
+_NUMBERED_ITEM = re.compile(r"(?m)^[ \t]{0,8}\d{1,3}[.)、．][ \t]{0,8}(\S.*)$")
 
 
 def _sentences(text: str) -> list[str]:

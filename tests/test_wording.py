@@ -377,3 +377,11 @@ def test_a_megabyte_takes_seconds_at_most(piece: str) -> None:
         rule(text)
     wording.same_text(text, text[:1000])
     assert time.process_time() - start < 30
+
+
+def test_a_numbered_list_of_one_item_is_a_loop() -> None:
+    from tuneworks.factory.wording import repetition
+
+    assert repetition("\n".join(f"{n}. Blue" for n in range(1, 9))) == 'lists "blue" 8 times'
+    assert repetition("1. Red\n2. Blue\n3. Red\n4. Green\n5. Red") is None
+    assert repetition("1. yes\n2. no\n3. yes\n4. no\n5. yes\n6. no\n7. yes\n8. no") is None

@@ -44,9 +44,8 @@ def launch(into: Path, say: Say) -> None:
 def environment(inherited: Mapping[str, str]) -> dict[str, str]:
     """What a worker is started with: no telemetry, one GPU, and threads that wait asleep.
 
-    OpenMP's threads spin at every barrier unless told not to; beside any other busy process two spinning threads
-    trained 10 times slower than one, two sleeping ones as fast. TRL refuses several GPUs in one process, so the worker
-    sees the first.
+    OpenMP's threads spin at every barrier unless told not to, and beside any other busy process that slows a training
+    many times over. TRL refuses several GPUs in one process, so the worker sees the first.
     """
     ours = dict(inherited)
     ours["HF_HUB_DISABLE_TELEMETRY"] = "1"

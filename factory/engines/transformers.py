@@ -50,8 +50,8 @@ class Transformers(EngineOptions):
 def require_torch(purpose: str) -> None:
     """Raise if torch or transformers is missing. Call it before the first import of torch.
 
-    OpenMP threads that wait by spinning hold the core another one needs: on 2 busy cores the same batch took 111 s
-    spinning and 9 s sleeping. OpenMP reads the setting when torch loads it.
+    OpenMP threads that wait by spinning hold the core another process needs, and on a busy machine slow a batch many
+    times over; asleep they do not. OpenMP reads the setting when torch loads it.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for package in ("torch", "transformers"):

@@ -8,26 +8,13 @@ bytes as that of a build that was left alone, and no finished call may have been
 
 import argparse
 import random
-import signal
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 import small_line
-
-
-def killed(folder: Path, total: int, share: float, rng: random.Random) -> int:
-    """Start the build and kill it once `share` of the calls are made, within a second; the calls then kept."""
-    worker = small_line.start(folder)
-    while worker.poll() is None and small_line.calls(folder)[0] < share * total:
-        time.sleep(0.02)
-    time.sleep(rng.random())
-    worker.send_signal(signal.SIGKILL)
-    worker.wait()
-    return small_line.calls(folder)[0]
 
 
 def main() -> None:
@@ -43,7 +30,7 @@ def main() -> None:
         small_line.build(whole)
         total, _ = small_line.calls(whole)
         moments = sorted(rng.random() for _ in range(args.kills))
-        kept = [killed(broken, total, share, rng) for share in moments]
+        kept = [small_line.killed(broken, share * total, rng) for share in moments]
         small_line.build(broken)
         calls, repeated = small_line.calls(broken)
         same = small_line.dataset(whole) == small_line.dataset(broken)

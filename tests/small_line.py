@@ -2,9 +2,12 @@
 
 import json
 import os
+import random
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from tuneworks.factory.seeds import read_seeds
@@ -59,6 +62,17 @@ def calls(folder: Path) -> tuple[int, int]:
     except sqlite3.OperationalError:  # being made just now
         return 0, 0
     return int(row[0]), int(row[1])
+
+
+def killed(folder: Path, count: float, rng: random.Random) -> int:
+    """Start the build and SIGKILL it within a second of `count` calls being in the journal; the calls then kept."""
+    worker = start(folder)
+    while worker.poll() is None and calls(folder)[0] < count:
+        time.sleep(0.02)
+    time.sleep(rng.random())
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    return calls(folder)[0]
 
 
 def dataset(folder: Path) -> dict[str, bytes]:

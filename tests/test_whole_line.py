@@ -23,12 +23,7 @@ def test_kill_9_at_three_moments_ends_in_the_same_bytes(tmp_path: Path) -> None:
     total, _ = small_line.calls(whole)
     moments = random.Random(0)
     for share in (0.2, 0.5, 0.8):
-        worker = small_line.start(killed)
-        while worker.poll() is None and small_line.calls(killed)[0] < share * total:
-            time.sleep(0.05)
-        time.sleep(moments.random())
-        worker.send_signal(signal.SIGKILL)
-        worker.wait()
+        small_line.killed(killed, share * total, moments)
         assert not (killed / "runs" / "small" / "dataset").exists()
     assert 0 < small_line.calls(killed)[0] < total
     small_line.build(killed)

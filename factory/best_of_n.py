@@ -18,11 +18,8 @@ from tuneworks.factory.engine import Engine
 from tuneworks.factory.errors import EngineError, EngineUnavailable
 from tuneworks.factory.flight import in_order
 from tuneworks.factory.judge import Judge
-from tuneworks.factory.record import Answer, Record, Rejected
+from tuneworks.factory.record import REWARD, Answer, Record, Rejected
 from tuneworks.factory.reward import Reward
-
-REWARD = "reward"
-"""The name of the score that ranks a record's answers."""
 
 
 class BestOfN(Answering):

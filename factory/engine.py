@@ -30,6 +30,8 @@ class Request:
     """Samples of one prompt differ by their seed."""
     candidates: tuple[str, ...] = ()
     """Texts of which the log-probability as the reply's first token is wanted; nothing is generated then."""
+    schema: str = ""
+    """JSON Schema that the reply must follow, as JSON; only for an engine that is `structured`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Completion:
 class Engine(Protocol):
     name: str
     """Which model, where: part of every journal key, and what `Answer.by` says."""
+    structured: bool
+    """Whether it can hold its replies to a request's `schema`."""
 
     async def complete(self, request: Request) -> Completion:
         """Answer, or raise EngineError (this request cannot be answered) or EngineUnavailable (none can)."""
@@ -63,9 +67,6 @@ class EngineOptions(Plugin):
     """What a recipe says about an engine; `open` makes the engine."""
 
     family: ClassVar[str] = "engines"
-
-    def check(self) -> None:
-        """Raise now what would fail later: a missing package, key or model. Asks no model and loads none."""
 
     @abstractmethod
     def open(self) -> Engine: ...

@@ -12,7 +12,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +103,9 @@ class Call:
 
 
 def _written(request: Request) -> str:
-    return json.dumps(asdict(request), ensure_ascii=True, sort_keys=True)
+    """What differs from a plain request: a setting that is added later makes no key of an older journal another."""
+    held = {f.name: value for f in fields(request) if (value := getattr(request, f.name)) != f.default}
+    return json.dumps({**held, "messages": [asdict(m) for m in request.messages]}, ensure_ascii=True, sort_keys=True)
 
 
 def key_of(engine: str, request: Request) -> str:
@@ -123,6 +125,7 @@ class Journaled:
 
     def __init__(self, inner: Engine, journal: Journal, seen: Seen = lambda reply, replayed: None) -> None:
         self.name = inner.name
+        self.structured = inner.structured
         self._inner = inner
         self._journal = journal
         self._seen = seen

@@ -3,10 +3,11 @@
 The docstrings are the command line's help, the JSON Schema's descriptions and the reference in the docs.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any, ClassVar, Self, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo
+from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 
 Spec = str | Mapping[str, Any]
 """How a plugin is written in a recipe: its name, or {name: {option: value}}."""
@@ -32,6 +33,37 @@ class Plugin(BaseModel):
     family: ClassVar[str]
     """Which table of the catalog it belongs to."""
 
+    presets: ClassVar[Mapping[str, Mapping[str, object]]] = {}
+    """Options by the name of a preset. A recipe writes `preset: NAME`; options written beside it win."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_preset(cls, options: object) -> object:
+        if not isinstance(options, Mapping) or not cls.presets or "preset" not in options:
+            return options
+        given = dict(options)
+        name = given.pop("preset")
+        if name not in cls.presets:
+            close = get_close_matches(str(name), cls.presets, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(cls.presets)}"
+            raise ValueError(f"{cls.kind} has no preset {name!r}; {hint}")
+        return {**cls.presets[name], **given}
+
+    def check(self) -> None:
+        """Raise now what would fail later: a missing package, file, key or model. Asks no model and loads none."""
+        for part in self.parts():
+            part.check()
+
+    def reads(self) -> tuple[str, ...]:
+        """Files whose content decides what comes out, as the options name them."""
+        return tuple(file for part in self.parts() for file in part.reads())
+
+    def parts(self) -> Iterator["Plugin"]:
+        """The plugins among the options."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            yield from (v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, Plugin))
+
     @classmethod
     def nested(cls, value: object, info: ValidationInfo) -> Self:
         """Turn a spec inside another plugin's options into a plugin of this family."""
@@ -43,9 +75,17 @@ class Plugin(BaseModel):
 
     def written(self) -> dict[str, Any]:
         """{kind: options}, every default filled in: the spec that makes this plugin again."""
-        options: dict[str, Any] = {}
-        for name in type(self).model_fields:
-            value = getattr(self, name)
-            options[name] = value.written() if isinstance(value, Plugin) else value
-        dumped = self.model_dump(mode="json", exclude={n for n, v in options.items() if isinstance(v, dict)})
-        return {self.kind: {name: dumped.get(name, options[name]) for name in options}}
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        made_of = {name: _spec(value) for name, value in values.items() if _holds_plugins(value)}
+        plain = self.model_dump(mode="json", exclude=set(made_of))
+        return {self.kind: {name: made_of[name] if name in made_of else plain[name] for name in values}}
+
+
+def _holds_plugins(value: object) -> bool:
+    return isinstance(value, Plugin) or (isinstance(value, tuple) and any(isinstance(v, Plugin) for v in value))
+
+
+def _spec(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_spec(v) for v in value]
+    return value.written() if isinstance(value, Plugin) else value

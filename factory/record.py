@@ -16,6 +16,16 @@ import polars as pl
 Role = Literal["system", "user", "assistant"]
 Fact = str | int | float | bool
 
+REWARD = "reward"
+"""The score that ranks a record's answers."""
+
+PAIR = "pair"
+"""The score that picks a preference by hand: 1 for the chosen answer, 0 for the rejected one. Without it the answers
+with the highest and the lowest reward are the pair."""
+
+PREFERRED = "preferred"
+"""The score that holds the probability that this answer is the better one of its pair: a soft label."""
+
 _TEXT = pl.String()
 _MESSAGES = pl.List(pl.Struct({"role": _TEXT, "content": _TEXT}))
 _SCORES = pl.List(pl.Struct({"name": _TEXT, "value": pl.Float64()}))
@@ -99,10 +109,10 @@ class Record:
 
 
 def best_answer(record: Record) -> Answer | None:
-    """The answer with the highest score named "reward", of equals the first; one without it ranks below."""
+    """The answer with the highest reward, of equals the first; one without it ranks below."""
 
     def rank(answer: Answer) -> tuple[bool, float]:
-        reward = answer.scores.get("reward", math.nan)
+        reward = answer.scores.get(REWARD, math.nan)
         return (False, 0.0) if math.isnan(reward) else (True, reward)
 
     return max(record.answers, key=rank, default=None)

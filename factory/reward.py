@@ -1,11 +1,17 @@
 """Reward: options plus one verb that says how good an answer is."""
 
+import asyncio
 from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from tuneworks.factory.engine import Engine
+from tuneworks.factory.errors import EngineError, EngineUnavailable
 from tuneworks.factory.plugin import Plugin
-from tuneworks.factory.record import Answer, Record
+from tuneworks.factory.record import REWARD, Answer, Record
+
+Scores = Mapping[str, float] | EngineError
+"""The scores to keep on an answer, "reward" among them; or why there are none."""
 
 
 class Reward(Plugin):
@@ -15,3 +21,18 @@ class Reward(Plugin):
     async def score(self, record: Record, answer: Answer, engine: Engine) -> float:
         """Higher is better; comparable between answers to the same prompt. Raises EngineError if it cannot be told."""
         ...
+
+    async def scores(self, record: Record, answers: Sequence[Answer], engine: Engine) -> list[Scores]:
+        """For each answer. A reward that scores a batch at once does it here, and one made of parts keeps them here.
+
+        What shares a batch is the answers of one record, so that rounding never hangs on what else is under way.
+        """
+        return list(await asyncio.gather(*(self._alone(record, answer, engine) for answer in answers)))
+
+    async def _alone(self, record: Record, answer: Answer, engine: Engine) -> Scores:
+        try:
+            return {REWARD: await self.score(record, answer, engine)}
+        except EngineUnavailable:
+            raise
+        except EngineError as error:
+            return error

@@ -14,9 +14,6 @@ from tuneworks.factory.plugin import Plugin
 class Filter(Plugin):
     family: ClassVar[str] = "filters"
 
-    def check(self) -> None:
-        """Raise now what would fail later: a missing package, model or file."""
-
     @abstractmethod
     def measure(self, table: pl.DataFrame) -> pl.DataFrame:
         """One row of measurements for each record of `table`, in its order; no column depends on a threshold."""

@@ -121,6 +121,8 @@ def option_error(error: ValidationError, path: Path, owner: str, known: tuple[st
     if first["type"] == "missing":
         return OptionError(path, f"{owner} needs {name!r}; add it")
     complaint = str(first["msg"]).removeprefix("Value error, ")
+    if not name:  # the plugin speaks of its options as a whole
+        return OptionError(path, complaint)
     complaint = complaint.replace("Input should be", "it must be").replace("Input should have", "it must have")
     return OptionError(place, f"{name} of {owner} cannot be {first['input']!r}: {complaint}")
 

@@ -94,6 +94,9 @@ def kinds(console: Console, kind: str | None) -> None:
         raise RecipeError(f"there is no kind {kind!r}; {catalog.nearest(kind, table)}")
     plugin = table[kind]
     console.print(f"[bold]{kind}[/bold] ({plugin.family.removesuffix('s')})\n{_summary(plugin)}\n", highlight=False)
+    for preset, options in plugin.presets.items():
+        held = ", ".join(f"{name}: {value}" for name, value in options.items())
+        console.print(f"  [bold]preset: {preset}[/bold]  [dim]{escape(held)}[/dim]", highlight=False)
     for name, option in plugin.model_fields.items():
         default = "needed" if option.is_required() else f"default {_default(option.get_default())}"
         console.print(f"  [bold]{name}[/bold]  [dim]{escape(default)}[/dim]", highlight=False)

@@ -67,11 +67,8 @@ def check(recipe: Recipe) -> None:
         else:
             read_seeds(str(source.seeds), "")
     stages = [s for source in recipe.sources.values() for s in source.stages] + list(recipe.stages)
-    for stage in stages:
-        if isinstance(stage, Filter):
-            stage.check()
-    for trainer in recipe.train:
-        trainer.check()
+    for work in (*stages, *recipe.train):
+        work.check()
     if any(isinstance(stage, Generator) for stage in stages):
         recipe.engine.check()
 

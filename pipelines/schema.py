@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
@@ -52,6 +52,9 @@ def _list(specs: list[dict[str, Any]]) -> dict[str, Any]:
     return {"type": "array", "items": {"anyOf": specs}}
 
 
+PRESET = "Options by a name; those written beside it win."
+
+
 def _specs(*families: str) -> list[dict[str, Any]]:
     """A plugin's name alone, or an object with the name as its one key."""
     table = catalog.kinds(*families)
@@ -69,20 +72,23 @@ def _specs(*families: str) -> list[dict[str, Any]]:
 
 def _options(plugin: type[Plugin]) -> dict[str, Any]:
     """A plugin's options with their descriptions and defaults."""
+    preset = {"preset": {"enum": list(plugin.presets), "description": PRESET}} if plugin.presets else {}
     return {
         "type": "object",
         "description": inspect.getdoc(plugin) or "",
-        "properties": {name: _option(field) for name, field in plugin.model_fields.items()},
+        "properties": {**preset, **{name: _option(field) for name, field in plugin.model_fields.items()}},
         "required": [name for name, field in plugin.model_fields.items() if field.is_required()],
         "additionalProperties": False,
     }
 
 
 def _option(field: FieldInfo) -> dict[str, Any]:
-    """One option; one that is itself a plugin takes a spec of that family. Bounds stand beside the type in a field."""
+    """One option; a plugin, or a list of them, takes specs of its family. Bounds stand beside the type in a field."""
     described = {"description": " ".join((field.description or "").split())}
-    if isinstance(field.annotation, type) and issubclass(field.annotation, Plugin):
-        return {"anyOf": _specs(field.annotation.family), **described}
+    for plugin in (field.annotation, *get_args(field.annotation)):
+        if isinstance(plugin, type) and issubclass(plugin, Plugin):
+            one = {"anyOf": _specs(plugin.family)}
+            return {**(one if plugin is field.annotation else {"type": "array", "items": one}), **described}
     bounded: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
     schema = TypeAdapter(bounded).json_schema()
     default = {} if field.is_required() else {"default": field.get_default(call_default_factory=True)}

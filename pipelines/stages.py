@@ -49,19 +49,27 @@ def steps_of(recipe: Recipe) -> list[Step]:
     for name, source in recipe.sources.items():
         last = add(f"{name}.{'seeds' if source.seeds else 'file'}", source, _origin(source), [], name)
         for stage in source.stages:
-            content = [stage.written(), recipe.engine.written()]
-            last = add(f"{name}.{stage.kind}", stage, content, [last], name)
+            last = add(f"{name}.{stage.kind}", stage, _made_of(stage, recipe), [last], name)
         ends.append(last)
     last = add("mix", None, recipe.mix.model_dump(), ends, "")
     for stage in recipe.stages:
-        last = add(stage.kind, stage, [stage.written(), recipe.engine.written()], [last], "")
+        last = add(stage.kind, stage, _made_of(stage, recipe), [last], "")
     return steps
+
+
+def _made_of(stage: Stage, recipe: Recipe) -> list[object]:
+    files = [_content(Path(file).expanduser()) for file in stage.reads()]
+    return [stage.written(), recipe.engine.written(), *files]
 
 
 def _origin(source: Source) -> list[str]:
     """What the file holds, not where it lies: an edited file makes another step, a moved one does not."""
     path = seeds_file(source.seeds) if source.seeds else Path(str(source.file)).expanduser()
-    return [sha256(path) if path.is_file() else "missing", path.suffix]
+    return [_content(path), path.suffix]
+
+
+def _content(path: Path) -> str:
+    return sha256(path) if path.is_file() else "missing"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class Batching:
 
     def __init__(self, reply: Callable[[Request], str] = lambda r: f"reply {r.seed}") -> None:
         self.name = "batching"
+        self.structured = False
         self.calls = 0
         self._reply = reply
         self._waiting: list[tuple[Request, asyncio.Future[Completion]]] = []
@@ -226,6 +227,7 @@ CHANGED = {
     "stop": replace(ASK, stop=("x",)),
     "seed": replace(ASK, seed=1),
     "candidates": replace(ASK, candidates=("1",)),
+    "schema": replace(ASK, schema="{}"),
 }
 
 

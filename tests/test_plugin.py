@@ -1,5 +1,6 @@
 """Plugins: frozen options that know how they are written."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import pytest
@@ -85,3 +86,27 @@ def test_every_option_is_described(plugin: type[Plugin]) -> None:
     assert [name for name, field in plugin.model_fields.items() if not field.description] == []
     assert plugin.kind
     assert plugin.family
+
+
+class Cooked(Plugin):
+    kind: ClassVar[str] = "cooked"
+    family: ClassVar[str] = "dishes"
+    presets: ClassVar[Mapping[str, Mapping[str, object]]] = {"paper": {"minutes": 7, "salt": False}}
+
+    minutes: int = 3
+    """How long."""
+    salt: bool = True
+    """Whether."""
+
+
+def test_a_preset_sets_options_and_those_beside_it_win() -> None:
+    assert Cooked.model_validate({"preset": "paper"}) == Cooked(minutes=7, salt=False)
+    made = Cooked.model_validate({"preset": "paper", "minutes": 9})
+    assert made.written() == {"cooked": {"minutes": 9, "salt": False}}
+
+
+def test_an_unknown_preset_is_named_with_the_nearest() -> None:
+    with pytest.raises(ValidationError, match="cooked has no preset 'papre'; did you mean 'paper'?"):
+        Cooked.model_validate({"preset": "papre"})
+    with pytest.raises(ValidationError, match="has no preset 3; there are: paper"):
+        Cooked.model_validate({"preset": 3})

@@ -12,9 +12,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from tuneworks.factory.record import Answer, Message, Record, fingerprint
-
-REWARD = "reward"
+from tuneworks.factory.record import REWARD, Answer, Message, Record, fingerprint
 
 Row = dict[str, Any]
 Quality = Literal["good", "bad"]

@@ -5,6 +5,7 @@ request can succeed, so that it goes on later from the journal, and sets one rec
 """
 
 import asyncio
+import json
 import math
 import os
 from typing import Any, ClassVar
@@ -41,6 +42,9 @@ class OpenAI(EngineOptions):
     """Most requests under way at a time."""
     timeout: float = Field(default=600.0, gt=0)
     """Seconds until an unanswered request is tried again."""
+    structured: bool = True
+    """Whether the server can hold replies to a JSON Schema, as OpenAI and vLLM can; without it replies are plain text
+    and read as such."""
 
     @property
     def place(self) -> str:
@@ -73,6 +77,7 @@ class OpenAI(EngineOptions):
 class OpenAIEngine:
     def __init__(self, options: OpenAI) -> None:
         self.name = f"openai:{options.model}@{options.place}"
+        self.structured = options.structured
         self._options = options
         self._client = openai.AsyncOpenAI(
             base_url=options.base_url, api_key=options.key(), max_retries=RETRIES, timeout=options.timeout
@@ -114,6 +119,7 @@ class OpenAIEngine:
             "presence_penalty": request.presence_penalty,
             "seed": request.seed,
             **({"stop": list(request.stop)} if request.stop else {}),
+            **({"response_format": _response_format(request.schema)} if request.schema else {}),
         }
 
     async def _continues(self) -> bool:
@@ -125,6 +131,10 @@ class OpenAIEngine:
     async def _is_vllm(self) -> bool:
         models = await self._client.models.list()
         return any(m.owned_by == "vllm" for m in models.data)
+
+
+def _response_format(schema: str) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "reply", "schema": json.loads(schema), "strict": True}}
 
 
 def completion(reply: ChatCompletion, request: Request) -> Completion:

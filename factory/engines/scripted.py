@@ -11,8 +11,11 @@ class Scripted:
     Counts its calls in `calls`, so that a test can say how often a model was asked.
     """
 
-    def __init__(self, reply: Callable[[Request], str | Completion], name: str = "scripted") -> None:
+    def __init__(
+        self, reply: Callable[[Request], str | Completion], name: str = "scripted", structured: bool = False
+    ) -> None:
         self.name = name
+        self.structured = structured
         self.calls: list[Request] = []
         self._reply = reply
 

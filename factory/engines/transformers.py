@@ -76,6 +76,7 @@ class Waiting:
 class TransformersEngine:
     def __init__(self, options: Transformers) -> None:
         self.name = f"transformers:{options.model}"
+        self.structured = False
         self._options = options
         self._model: Model | None = None
         self._waiting: list[Waiting] = []

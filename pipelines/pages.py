@@ -24,6 +24,7 @@ from tuneworks.pipelines.reading import (
     parents,
     reasons,
     steps_made,
+    survivals,
 )
 from tuneworks.pipelines.run import DATASET, Built
 
@@ -53,6 +54,7 @@ def look(console: Console, folder: Path, samples: int) -> None:
     made = steps_made(folder)
     _funnel(console, made)
     _reasons(console, made)
+    _survivals(console, made)
     rows = dataset_rows(folder)
     if not rows:
         console.print("\nNo dataset yet: the build has not come to its end.")
@@ -131,6 +133,21 @@ def _reasons(console: Console, made: list[Made]) -> None:
             console.print(f"  {count:>5}  {reason}", markup=False, highlight=False)
         if len(why) > REASONS_SHOWN:
             console.print(f"         and {len(why) - REASONS_SHOWN} other reasons", style="dim")
+
+
+def _survivals(console: Console, made: list[Made]) -> None:
+    for step in made:
+        rows = survivals(step)
+        if not rows:
+            continue
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("operator")
+        for name in ("round", "made", "kept", "survival"):
+            table.add_column(name, justify="right")
+        for row in rows:
+            table.add_row(row.operator, str(row.round), str(row.made), str(row.kept), f"{row.kept / row.made:.0%}")
+        console.print(f"\n[bold]What the operators of {step.title} made[/bold]")
+        console.print(table)
 
 
 def _rows_table(console: Console, rows: Mapping[str, Mapping[str, int]]) -> None:

@@ -22,6 +22,8 @@ class Made:
     folder: Path
     title: str
     counts: Counts
+    takes: tuple[Path, ...]
+    """Folders of the steps whose records it took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ def steps_made(folder: Path) -> list[Made]:
     for marker in sorted(folder.glob(f"*/{DONE}")):
         if marker.parent.parent == folder and marker.parent.name[:2].isdigit():
             done = json.loads(marker.read_text(encoding="utf-8"))
-            made.append(Made(marker.parent, done["step"], Counts(**done["counts"])))
+            takes = tuple(folder / name for name in done["takes"])
+            made.append(Made(marker.parent, done["step"], Counts(**done["counts"]), takes))
     return made
 
 
@@ -73,6 +76,36 @@ def reasons(made: Made) -> list[tuple[str, int]]:
     folded = table["reason"].str.replace_all(r'"[^"]*"', '"..."').str.replace_all(r"\d+(\.\d+)?", "#")
     counted = folded.alias("reason").value_counts(sort=True)
     return list(counted.iter_rows())
+
+
+@dataclass(frozen=True, slots=True)
+class Survival:
+    """How many texts one operator made in one round of a step, and how many of them stayed."""
+
+    operator: str
+    round: int
+    made: int
+    kept: int
+
+
+def survivals(made: Made) -> list[Survival]:
+    """By operator and round, for a step that made records by several operators; else nothing.
+
+    What the step made are the records it did not take, and the replies from which no record came.
+    """
+    taken = {row for before in made.takes for row in pl.read_parquet(before / RECORDS, columns=["id"])["id"]}
+    kept = pl.read_parquet(made.folder / RECORDS, columns=["id", "meta"]).filter(~pl.col("id").is_in(list(taken)))
+    gone = pl.read_parquet(made.folder / REJECTED).filter(pl.col("part") == "reply").select("id", "meta")
+    both = pl.concat([kept.with_columns(stays=True), gone.with_columns(stays=False)])
+    facts = both.select(
+        operator=pl.col("meta").str.json_path_match("$.operator"),
+        round=pl.col("meta").str.json_path_match("$.round").cast(pl.Int64, strict=False),
+        stays="stays",
+    ).drop_nulls()
+    if facts["operator"].n_unique() < 2:
+        return []
+    counted = facts.group_by("operator", "round").agg(made=pl.len(), kept=pl.col("stays").sum())
+    return [Survival(*row) for row in counted.sort("round", "operator").iter_rows()]
 
 
 def life(folder: Path, record_id: str) -> list[Verdict]:

@@ -317,3 +317,22 @@ def test_check_without_a_server() -> None:
 def test_options_become_a_spec_and_again_options() -> None:
     made = OpenAI(model="tiny", base_url="http://localhost:1/v1", in_flight=2)
     assert OpenAI.model_validate(json.loads(json.dumps(made.written()))["openai"]) == made
+
+
+SCHEMA = json.dumps({"type": "object", "properties": {"a": {"type": "string"}}})
+
+
+def test_a_schema_is_sent_as_the_format_of_the_reply() -> None:
+    with serving([says('{"a": "b"}')]) as server:
+        assert ask(server, replace(ASK, schema=SCHEMA)).text == '{"a": "b"}'
+    sent = server.asked[0]["response_format"]
+    assert sent["type"] == "json_schema" and sent["json_schema"]["schema"] == json.loads(SCHEMA)
+
+
+def test_a_server_without_schemas_stops_the_run_with_the_option_to_set() -> None:
+    acts = [fails(400, "response_format json_schema is not supported")]
+    with serving(acts) as server, pytest.raises(EngineUnavailable, match=r"refuses a JSON Schema.*structured: false"):
+        ask(server, replace(ASK, schema=SCHEMA))
+    with serving([fails(400, "too long")]) as server, pytest.raises(EngineError, match="too long") as caught:
+        ask(server, replace(ASK, schema=SCHEMA))
+    assert not isinstance(caught.value, EngineUnavailable)

@@ -106,7 +106,7 @@ def test_a_preset_sets_options_and_those_beside_it_win() -> None:
 
 
 def test_an_unknown_preset_is_named_with_the_nearest() -> None:
-    with pytest.raises(ValidationError, match="cooked has no preset 'papre'; did you mean 'paper'?"):
+    with pytest.raises(ValidationError, match=r"cooked has no preset 'papre'; did you mean 'paper'\?"):
         Cooked.model_validate({"preset": "papre"})
     with pytest.raises(ValidationError, match="has no preset 3; there are: paper"):
         Cooked.model_validate({"preset": 3})

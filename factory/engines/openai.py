@@ -90,6 +90,11 @@ class OpenAIEngine:
             try:
                 reply = await self._client.chat.completions.create(**await self._asked(request))
             except FAILURES as error:
+                if request.schema and refuses_schemas(error):
+                    raise EngineUnavailable(
+                        f"the server at {self._options.place} refuses a JSON Schema ({one_line(error)}); "
+                        "write structured: false among the options of openai"
+                    ) from error
                 raise explained(error, self._options) from error
         if not isinstance(reply, ChatCompletion):  # a web page comes as a plain string
             raise foreign(self._options)
@@ -162,6 +167,11 @@ def candidate_log_probs(reply: ChatCompletion, candidates: tuple[str, ...]) -> d
         if len(meant) == 1:
             mass[meant[0]] = mass.get(meant[0], 0.0) + math.exp(token.logprob)
     return {text: math.log(p) for text, p in mass.items() if p > 0}
+
+
+def refuses_schemas(error: Exception) -> bool:
+    refused = isinstance(error, openai.BadRequestError | openai.UnprocessableEntityError)
+    return refused and any(word in str(error).lower() for word in ("response_format", "json_schema", "schema"))
 
 
 def foreign(options: OpenAI) -> EngineUnavailable:

@@ -50,9 +50,9 @@ class Form:
 
     def layout(self, language: Language, structured: bool) -> str:
         """The sentence that tells the model how to lay out its reply; empty where any reply will do."""
-        if structured:
-            keys = ", ".join(f'"{name}"' for name in self.labels)
-            return f"Reply with a JSON object that has {keys}." if language == "en" else f"用JSON对象回复，包含{keys}。"
+        if structured:  # the shape alone: a small model that reads the word JSON writes about JSON
+            shape = json.dumps(dict.fromkeys(self.labels, "..."))
+            return f"Reply as {shape}" if language == "en" else f"请这样回复：{shape}"
         if len(self.labels) == 1:
             return ""
         lines = "\n".join(f"{label}: ..." if language == "en" else f"{label}：……" for label in self.labels.values())

@@ -112,7 +112,7 @@ def test_a_reply_is_asked_again_with_another_seed_and_the_schema() -> None:
     assert isinstance(made, Filled) and made.texts == WHOLE
     assert len({r.seed for r in engine.calls}) == 3
     assert all(json.loads(r.schema)["required"] == list(WHOLE) for r in engine.calls)
-    assert "JSON" in engine.calls[0].messages[0].content
+    assert engine.calls[0].messages[0].content.endswith('{"instruction": "...", "input": "...", "output": "..."}')
 
 
 def test_a_plain_engine_gets_no_schema_but_the_layout() -> None:

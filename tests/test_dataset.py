@@ -1,13 +1,16 @@
 """The dataset folder: splits by instruction, read by `datasets` as it lies."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from scripted_line import scripted_recipe
 
 from tuneworks.factory.dice import Dice
-from tuneworks.factory.record import Answer, Record
+from tuneworks.factory.record import PAIR, PREFERRED, Answer, Record
 from tuneworks.pipelines.dataset import group_of, sha256, split, write_dataset
+
+BETTER = {PAIR: 1.0, PREFERRED: 0.75}
 
 
 def records(count: int) -> list[Record]:
@@ -42,7 +45,20 @@ def test_datasets_reads_every_configuration(tmp_path: Path) -> None:
         assert row["prompt"][-1]["role"] == "user"
     pair = load_dataset(str(tmp_path / "dataset"), "preference", cache_dir=str(tmp_path / "cache"))["train"][0]
     assert pair["chosen"][0]["content"].startswith("good") and pair["rejected"][0]["content"].startswith("bad")
-    assert pair["margin"] == 1.0
+    assert pair["margin"] == 1.0 and pair["probability"] is None
+
+
+def test_a_soft_label_comes_through_to_the_rows(tmp_path: Path) -> None:
+    from datasets import load_dataset
+
+    labelled = [
+        r.with_answers([replace(r.answers[0], scores={PAIR: 0.0}), replace(r.answers[1], scores=BETTER)])
+        for r in records(30)
+    ]
+    write_dataset([*labelled, *records(60)[30:]], scripted_recipe(), tmp_path / "dataset")
+    rows = load_dataset(str(tmp_path / "dataset"), "preference", cache_dir=str(tmp_path / "cache"))
+    found = {(row["margin"], row["probability"]) for side in rows for row in rows[side]}
+    assert found == {(None, 0.75), (1.0, None)}
 
 
 def test_the_manifest_holds_the_hash_of_every_file(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworks.factory.record import Answer, Message, Record
+from tuneworks.factory.pair_rules import NO_PAIR
+from tuneworks.factory.record import PAIR, PREFERRED, Answer, Message, Record
 from tuneworks.trainers.rows import (
     CONTROLS,
     PREFERENCE,
@@ -119,6 +120,60 @@ def test_a_margin_that_is_too_small_gives_no_pair() -> None:
     assert preference_reason(made, 0.2) == "the margin of 0.1 is under 0.2"
 
 
+def marked(*answers: tuple[str, dict[str, float]], **meta: str) -> Record:
+    return Record.born("A fish?", answers=[Answer(text, "toy", scores) for text, scores in answers], meta=meta)
+
+
+def test_a_picked_pair_is_the_preference_whatever_the_rewards_say() -> None:
+    made = marked(
+        ("trout", {"reward": 9.0}),
+        ("eel", {"reward": 2.0, PAIR: 1.0, PREFERRED: 0.8}),
+        ("carp", {"reward": 3.5, PAIR: 0.0, PREFERRED: 0.2}),
+        ("stone", {"reward": 0.0}),
+    )
+    (row,) = preference_rows([made])
+    assert (said(row["chosen"]), said(row["rejected"])) == ("eel", "carp")
+    assert (row["margin"], row["probability"]) == (-1.5, 0.8)
+    assert preference_reason(made) is None
+    assert preference_reason(made, 0.1) == "the margin of -1.5 is under 0.1"
+
+
+@pytest.mark.parametrize("reward", [{}, {"reward": math.nan}, {"reward": math.inf}])
+def test_a_picked_pair_needs_no_reward(reward: dict[str, float]) -> None:
+    (row,) = preference_rows([marked(("eel", {"reward": 1.0, PAIR: 1.0}), ("carp", {PAIR: 0.0, **reward}))], 0.5)
+    assert (row["margin"], row["probability"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("answers", "reason"),
+    [
+        (
+            (("eel", {"reward": 2.0, PAIR: 1.0}), ("carp", {"reward": 1.0})),
+            "1 chosen and 0 rejected answers are left of its pair, which needs 1 of each",
+        ),
+        (
+            (("eel", {PAIR: 1.0}), (" ", {PAIR: 0.0})),
+            "1 chosen and 0 rejected answers are left of its pair, which needs 1 of each",
+        ),
+        ((("eel", {PAIR: 1.0}), ("eel\n", {PAIR: 0.0})), "its chosen and its rejected answer are the same text"),
+    ],
+)
+def test_half_a_picked_pair_is_not_filled_up_by_rewards(
+    answers: tuple[tuple[str, dict[str, float]], ...], reason: str
+) -> None:
+    assert list(preference_rows([marked(*answers)])) == []
+    assert preference_reason(marked(*answers)) == reason
+
+
+def test_a_record_that_was_found_to_have_no_pair_gives_none_and_says_why() -> None:
+    why = "the margin of 0.1 is under 0.5"
+    made = marked(("eel", {"reward": 0.5}), ("carp", {"reward": 0.4}), **{NO_PAIR: why})
+    assert list(preference_rows([made])) == []
+    assert preference_reason(made) == why
+    (row,) = preference_rows([marked(("eel", {PAIR: 1.0}), ("carp", {PAIR: 0.0}), **{NO_PAIR: why})])
+    assert said(row["chosen"]) == "eel"
+
+
 def test_quality_says_good_above_the_mean_and_bad_below() -> None:
     rows = list(quality_rows([steered(("trout", 0.9), ("eel", 0.6), ("weed", 0.3), ("stone", 0.0))]))
     assert [(said(row["completion"]), row["quality"]) for row in rows] == [
@@ -212,6 +267,13 @@ def test_rows_fit_their_schema(name: str, schema: pl.Schema) -> None:
     assert table.schema == schema
     assert table.rows(named=True) == rows
     assert pl.DataFrame([], schema=VIEWS[name].schema).height == 0
+
+
+def test_rows_without_margin_or_probability_fit_their_schema() -> None:
+    rows = list(preference_rows([marked(("eel", {PAIR: 1.0}), ("carp", {PAIR: 0.0}))]))
+    table = pl.DataFrame(rows, schema=PREFERENCE)
+    assert table.select("margin", "probability").rows() == [(None, None)]
+    assert table.schema == PREFERENCE
 
 
 rewards = st.none() | st.floats(allow_nan=True, allow_infinity=True)

@@ -20,7 +20,7 @@ class Dpo(TrlTrainer):
 
     The reference is the model as it comes: the base with a new adapter switched off, a frozen copy of an
     adapter that is trained further, a second copy of the model when every weight is trained. The rows'
-    `margin` is for people and filters; TRL's DPO does not read it.
+    `margin` and `probability` are for people and filters; TRL's DPO does not read them.
     """
 
     kind: ClassVar[str] = "dpo"

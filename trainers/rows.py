@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 import polars as pl
 
-from tuneworks.factory.record import REWARD, Answer, Message, Record, fingerprint
+from tuneworks.factory.pair_rules import NO_PAIR
+from tuneworks.factory.record import PAIR, PREFERRED, REWARD, Answer, Message, Record, fingerprint
 
 Row = dict[str, Any]
 Quality = Literal["good", "bad"]
@@ -21,7 +22,13 @@ _TEXT = pl.String()
 _TURNS = pl.List(pl.Struct({"role": _TEXT, "content": _TEXT}))
 
 SFT = pl.Schema({"id": _TEXT, "prompt": _TURNS, "completion": _TURNS})
-PREFERENCE = pl.Schema({"id": _TEXT, "prompt": _TURNS, "chosen": _TURNS, "rejected": _TURNS, "margin": pl.Float64()})
+PREFERENCE = pl.Schema(
+    {
+        **{"id": _TEXT, "prompt": _TURNS, "chosen": _TURNS, "rejected": _TURNS},
+        "margin": pl.Float64(),  # of the rewards; null where one of the pair has none
+        "probability": pl.Float64(),  # that chosen is the better one; null where nobody said
+    }
+)
 QUALITY = pl.Schema({**SFT, "quality": _TEXT})  # good, bad, or none where the prompt asks for neither
 
 CONTROLS: Mapping[str, Mapping[Quality, str]] = {
@@ -47,33 +54,26 @@ def sft_reason(record: Record) -> str | None:
     return _prompt_reason(record)
 
 
-def preference_rows(records: Iterable[Record], min_margin: float = 0.0) -> Iterator[Row]:
-    """The best answer against the worst; `margin` is the difference of their rewards."""
+def preference_rows(records: Iterable[Record], min_margin: float = -math.inf) -> Iterator[Row]:
+    """The pair that was picked, else the best answer against the worst; `margin` is the difference of rewards."""
     for record in records:
-        if preference_reason(record, min_margin) is None:
-            best, worst = _extremes(_scored(record))
-            yield {
-                "id": record.id,
-                "prompt": _turns(record.prompt),
-                "chosen": _turn(best),
-                "rejected": _turn(worst),
-                "margin": _reward(best) - _reward(worst),
-            }
+        pair = _pair(record, min_margin)
+        if isinstance(pair, str) or _prompt_reason(record) is not None:
+            continue
+        chosen, rejected = pair
+        yield {
+            "id": record.id,
+            "prompt": _turns(record.prompt),
+            "chosen": _turn(chosen),
+            "rejected": _turn(rejected),
+            "margin": _margin(chosen, rejected),
+            "probability": chosen.scores.get(PREFERRED),
+        }
 
 
-def preference_reason(record: Record, min_margin: float = 0.0) -> str | None:
-    scored = _scored(record)
-    if len(scored) < 2:
-        return f"{len(scored)} of its answers carry a reward, and a pair needs 2"
-    best, worst = _extremes(scored)
-    margin = _reward(best) - _reward(worst)
-    if not margin > 0:
-        return f"its {len(scored)} rewards are all {_reward(best):g}, a tie"
-    if _folded(best.text) == _folded(worst.text):
-        return "its best and its worst answer are the same text"
-    if margin < min_margin:
-        return f"the margin of {margin:.3g} is under {min_margin:g}"
-    return _prompt_reason(record)
+def preference_reason(record: Record, min_margin: float = -math.inf) -> str | None:
+    pair = _pair(record, min_margin)
+    return pair if isinstance(pair, str) else _prompt_reason(record)
 
 
 def quality_rows(records: Iterable[Record]) -> Iterator[Row]:
@@ -117,6 +117,43 @@ def controlled(prompt: Sequence[Message], quality: Quality) -> tuple[Message, ..
     if prompt and prompt[0].role == "system":
         return (Message("system", f"{prompt[0].content}\n{control}"), *prompt[1:])
     return (Message("system", control), *prompt)
+
+
+def _pair(record: Record, min_margin: float) -> tuple[Answer, Answer] | str:
+    """(chosen, rejected), or why there is no pair."""
+    picked = any(PAIR in answer.scores for answer in record.answers)
+    if not picked and NO_PAIR in record.meta:
+        return str(record.meta[NO_PAIR])
+    pair = _picked(record) if picked else _ranked(record)
+    if isinstance(pair, str):
+        return pair
+    chosen, rejected = pair
+    if _folded(chosen.text) == _folded(rejected.text):
+        return f"its {'chosen and its rejected' if picked else 'best and its worst'} answer are the same text"
+    margin = _margin(chosen, rejected)
+    if margin is not None and margin < min_margin:
+        return f"the margin of {margin:.3g} is under {min_margin:g}"
+    return pair
+
+
+def _picked(record: Record) -> tuple[Answer, Answer] | str:
+    """By the marks alone: who picked them had reasons, whatever the rewards say."""
+    marked = [answer for answer in _answers(record) if PAIR in answer.scores]
+    chosen = [answer for answer in marked if answer.scores[PAIR] == 1]
+    rejected = [answer for answer in marked if answer.scores[PAIR] == 0]
+    if not chosen or not rejected:
+        return f"{len(chosen)} chosen and {len(rejected)} rejected answers are left of its pair, which needs 1 of each"
+    return chosen[0], rejected[0]
+
+
+def _ranked(record: Record) -> tuple[Answer, Answer] | str:
+    scored = _scored(record)
+    if len(scored) < 2:
+        return f"{len(scored)} of its answers carry a reward, and a pair needs 2"
+    best, worst = _extremes(scored)
+    if not _reward(best) - _reward(worst) > 0:
+        return f"its {len(scored)} rewards are all {_reward(best):g}, a tie"
+    return best, worst
 
 
 def _extremes(scored: Sequence[Answer]) -> tuple[Answer, Answer]:
@@ -165,6 +202,11 @@ def _scored(record: Record) -> list[Answer]:
 def _reward(answer: Answer, otherwise: float = math.nan) -> float:
     reward = answer.scores.get(REWARD, otherwise)
     return otherwise if math.isnan(reward) else reward
+
+
+def _margin(chosen: Answer, rejected: Answer) -> float | None:
+    rewards = _reward(chosen), _reward(rejected)
+    return rewards[0] - rewards[1] if all(map(math.isfinite, rewards)) else None
 
 
 def _prompt_reason(record: Record) -> str | None:

@@ -1,20 +1,22 @@
 """The growing list of tasks: what is asked, what is read out of a reply, and what the pool lets in."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from functools import partial
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tuneworks.factory.dice import Dice
 from tuneworks.factory.engine import Completion, Request
 from tuneworks.factory.engines.scripted import Scripted
 from tuneworks.factory.errors import EngineError, EngineUnavailable
 from tuneworks.factory.record import Record, Rejected
-from tuneworks.factory.self_instruct.bootstrap import BARREN_ROUNDS, bootstrap, split_tasks, text_rule
-from tuneworks.factory.self_instruct.prompts import CHINESE, ENGLISH
+from tuneworks.factory.self_instruct.bootstrap import Bootstrap
+from tuneworks.factory.self_instruct.growth import BARREN_CALLS, WINDOW
+from tuneworks.factory.self_instruct.pool import Gate, Pool
+from tuneworks.factory.self_instruct.prompts import CHINESE, ENGLISH, Prompting, Prompts
+from tuneworks.factory.self_instruct.text_rules import RuleSet
 
 DICE = Dice(5, "made.self_instruct")
 FISH = ["carp", "trout", "salmon", "perch", "bream", "pike", "zander", "tench", "roach", "eel"]
@@ -43,11 +45,18 @@ def inventive(per_call: int = 8) -> Callable[[Request], str]:
 
 
 def run(
-    engine: Scripted, target: int = 20, most_similar: float = 0.7, start: list[Record] | None = None
+    engine: Scripted,
+    target: int = 20,
+    most_similar: float = 0.7,
+    start: list[Record] | None = None,
+    rules: RuleSet = "ours",
+    prompting: Prompting = "chat",
+    prompts: Prompts = ENGLISH,
 ) -> list[Record | Rejected]:
     async def collect() -> list[Record | Rejected]:
-        made = bootstrap(seeds() if start is None else start, engine, DICE, ENGLISH, target, most_similar)
-        return [item async for item in made]
+        pool = Pool(seeds() if start is None else start, DICE.stage, Gate.of(rules, most_similar))
+        bootstrap = Bootstrap(pool, engine, DICE, prompts, rules, prompting)
+        return [item async for item in bootstrap.tasks(target)]
 
     return asyncio.run(collect())
 
@@ -69,7 +78,7 @@ def test_exactly_as_many_as_wanted(target: int) -> None:
 
 def test_a_task_knows_where_it_came_from() -> None:
     start = seeds()
-    made = kept(run(Scripted(inventive(per_call=2)), 60, start=start))
+    made = kept(run(Scripted(inventive(per_call=2)), 4 * WINDOW, start=start))
     ids = {r.id for r in start} | {r.id for r in made}
     assert {r.source for r in made} == {"made"}
     assert all(r.meta["instruction"] == r.prompt_text and r.meta["input"] == "" for r in made)
@@ -150,8 +159,14 @@ def test_a_model_with_nothing_new_ends_the_search() -> None:
         assert 0 < len(engine.calls) < 400
 
 
-def test_a_few_barren_rounds_do_not_end_the_search() -> None:
-    left = [""] * (BARREN_ROUNDS - 1)
+def test_nothing_disappears_where_a_reply_holds_no_task() -> None:
+    items = gone(run(Scripted(lambda _: "\n\n"), 5))
+    assert len(items) == BARREN_CALLS
+    assert {(i.reason, i.part) for i in items} == {("the reply holds no task", "reply")}
+
+
+def test_barren_calls_do_not_end_the_search_too_soon() -> None:
+    left = [""] * (BARREN_CALLS - 1)
 
     def reply(_: Request) -> str:
         return left.pop() if left else listing(new_task(1))
@@ -194,64 +209,108 @@ def test_chinese() -> None:
     tasks = ["请介绍一下鲤鱼的生活习性。", "写一首关于春天的短诗。", "怎样才能学好数学？"]
     start = [Record.born(t, meta={"instruction": t, "input": ""}) for t in ["说出三种鱼。", "把这句话翻译成英文。"]]
 
-    async def collect() -> list[Record | Rejected]:
-        engine = Scripted(lambda _: f"{tasks[0]}\n4、{tasks[1]}\n5．{tasks[2]}")
-        return [item async for item in bootstrap(start, engine, DICE, CHINESE, 3, 0.7)]
-
-    assert [r.prompt_text for r in kept(asyncio.run(collect()))] == tasks
+    engine = Scripted(lambda _: f"{tasks[0]}\n4、{tasks[1]}\n5．{tasks[2]}")
+    assert [r.prompt_text for r in kept(run(engine, 3, start=start, prompts=CHINESE))] == tasks
 
 
-@pytest.mark.parametrize(
-    ("task", "reason"),
-    [
-        ("Name a fish.", "fewer than"),
-        ("Name a fish that " + "swims and " * 200, "more than"),
-        ("- Name a fish that swims fast.", "begins with '-'"),
-        ("Write a program that sorts a list of fish.", "begins with"),
-        ("Describe the fish in this picture.", "needs more than text"),
-        ("The fish was in the water, and it was cold.", "asks for nothing"),
-    ],
-)
-def test_texts_that_are_no_tasks(task: str, reason: str) -> None:
-    said = text_rule(task)
-    assert said is not None
-    assert reason in said
-    items = run(Scripted(lambda r: listing(task, new_task(r.seed))), 1)
-    assert [r.reason for r in gone(items)] == [said]
+def test_a_kept_task_knows_the_nearest_one() -> None:
+    seed = seeds()[0].prompt_text
+    near = seed.replace("sentences", "lines")
+    first, second = kept(run(Scripted(lambda _: listing(near, "Zip zap zig zag zoo?")), 2, most_similar=0.99))
+    assert first.meta["nearest"] == seed
+    assert 0.7 < float(first.meta["nearest_score"]) < 0.99
+    assert (second.meta["nearest"], second.meta["nearest_score"]) == ("", 0.0)
 
 
-@pytest.mark.parametrize(
-    "task",
-    ["Name three fish that swim fast.", '"Carp": is that a fish?', "说出三种鱼。", "Écrivez un poème sur la mer."],
-)
-def test_texts_that_are_tasks(task: str) -> None:
-    assert text_rule(task) is None
+def test_texts_that_are_no_tasks_are_set_aside() -> None:
+    items = run(Scripted(lambda r: listing("Describe the fish in this picture.", new_task(r.seed))), 1)
+    assert ["needs more than text" in r.reason for r in gone(items)] == [True]
 
 
-words = st.text(st.characters(codec="utf-8", categories=["L"]), min_size=1, max_size=8)
-tasks = st.lists(words, min_size=1, max_size=9).map(" ".join)
+def as_json(*texts: object) -> str:
+    return json.dumps({"tasks": texts})
 
 
-@given(st.lists(tasks, min_size=1, max_size=12), st.sampled_from([". ", ") ", "、", "．", ".  ", ": "]), st.booleans())
-def test_a_numbered_list_comes_apart_again(items: list[str], mark: str, lone: bool) -> None:
-    text = "".join(f"{item}\n{' ' * lone}{at}{mark}" for at, item in enumerate(items, 10))
-    assert split_tasks(text) == [" ".join(item.split()) for item in items]
+def test_an_engine_with_a_schema_gets_a_list_as_json() -> None:
+    engine = Scripted(lambda r: as_json(*(new_task(r.seed % 10**6 * 10 + n) for n in range(8))), structured=True)
+    assert len(kept(run(engine, 20))) == 20
+    for request in engine.calls:
+        (message,) = request.messages
+        assert (request.opening, request.stop) == ("", ())
+        assert json.loads(request.schema)["required"] == ["tasks"]
+        assert [f"{n}. Tell me in" in message.content for n in (1, 8)] == [True, True] or "Explain x" in message.content
+    assert all(str(seed.meta["instruction"]) in engine.calls[0].messages[0].content for seed in shown(engine.calls[0]))
 
 
-@given(st.text())
-def test_any_text_gives_tidy_tasks(text: str) -> None:
-    for task in split_tasks(text):
-        assert task == " ".join(task.split()) != ""
-        assert not task.endswith((":", "："))
+def shown(request: Request) -> list[Record]:
+    numbered = [line.split(". ", 1)[1] for line in request.messages[0].content.split("\n") if line[:1].isdigit()]
+    return [seed for seed in seeds() if seed.prompt_text in numbered]
 
 
-@given(st.text(st.sampled_from("1. \n:：、abä)"), max_size=30))
-def test_nothing_but_white_space_numbers_and_colons_is_lost(text: str) -> None:
-    def letters(value: str) -> list[str]:
-        return [c for c in value if c.isalpha()]
+def test_whole_texts_before_a_cut_are_used() -> None:
+    def reply(request: Request) -> Completion:
+        return Completion(as_json(new_task(request.seed))[:-2] + ', "Explain to me the', "length")
 
-    assert letters("".join(split_tasks(text))) == letters(text)
+    first, half, *_ = run(Scripted(reply, structured=True), 2)
+    assert isinstance(first, Record) and isinstance(half, Rejected)
+    assert (half.record.prompt_text, half.reason) == ("Explain to me the", "cut off by the token limit")
 
 
-def test_a_number_inside_a_task_does_not_split_it() -> None:
-    assert split_tasks("Round 3.14 to 1. place\n10. Say 5: why?") == ["Round 3.14 to 1. place", "Say 5: why?"]
+def test_more_or_fewer_texts_than_asked_for_are_used() -> None:
+    for count in (1, 30):
+        engine = Scripted(lambda r, n=count: as_json(*(new_task(r.seed + i) for i in range(n))), structured=True)
+        assert len(kept(run(engine, 20))) == 20
+
+
+def test_a_reply_that_is_no_list_is_asked_for_again_and_then_kept_raw() -> None:
+    engine = Scripted(lambda r: f"I would rather not, {r.seed}.", structured=True)
+    items = gone(run(engine, 3))
+    assert len(engine.calls) == 3 * len(items)
+    assert len({call.seed for call in engine.calls}) == len(engine.calls)
+    assert {i.reason for i in items} == {'the reply holds no JSON list "tasks"'}
+    assert items[0].record.answers[0].text == f"I would rather not, {engine_seed(engine, items[0])}."
+
+
+def engine_seed(engine: Scripted, item: Rejected) -> int:
+    said = item.record.answers[0].text
+    return next(call.seed for call in engine.calls if f" {call.seed}." in said)
+
+
+def test_the_second_try_is_enough() -> None:
+    tried: set[tuple[str, ...]] = set()
+
+    def reply(request: Request) -> str:
+        asked = tuple(m.content for m in request.messages)
+        if asked in tried:
+            return as_json(new_task(request.seed))
+        tried.add(asked)
+        return "{"
+
+    items = run(Scripted(reply, structured=True), 5)
+    assert len(kept(items)) == 5 and not gone(items)
+
+
+def test_few_shot_goes_on_with_the_list_on_any_engine() -> None:
+    engine = Scripted(inventive(per_call=7), structured=True)
+    run(engine, 5, prompting="few_shot")
+    assert all(call.opening.endswith("\n9.") and not call.schema for call in engine.calls)
+    assert {call.stop for call in engine.calls} == {("\n\n", "\n16", "16.", "16 .")}
+    assert {(c.temperature, c.top_p, c.presence_penalty, c.max_tokens) for c in engine.calls} == {(0.7, 0.5, 2.0, 1024)}
+
+
+def test_published_a_list_that_is_cut_off_goes_as_a_whole() -> None:
+    def reply(request: Request) -> Completion:
+        return Completion(listing(new_task(request.seed), "Explain to me the"), "length")
+
+    items = run(Scripted(reply), 3, rules="published")
+    assert not kept(items)
+    assert all("dropped whole" in i.reason and i.record.answers for i in gone(items))
+
+
+def test_published_words_of_other_letters_do_not_count_as_like() -> None:
+    tasks = ["Опишите рыбу в реке, please do", "Опишите рыбу в море, please go"]
+    start = [Record.born(tasks[0], meta={"instruction": tasks[0], "input": ""})]
+    ours = run(Scripted(lambda _: listing(tasks[1])), 1, most_similar=0.5, start=start)
+    assert "ROUGE-L 0.667" in gone(ours)[0].reason
+    published = run(Scripted(lambda _: listing("Give Опишите рыбу в море")), 1, 0.5, start, rules="published")
+    assert kept(published)[0].meta["nearest_score"] == 0.0

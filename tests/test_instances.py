@@ -1,6 +1,7 @@
 """An input and an output for each task, and which instances to trust."""
 
 import asyncio
+import json
 import re
 from collections.abc import Callable, Sequence
 
@@ -14,7 +15,8 @@ from tuneworks.factory.engines.scripted import Scripted
 from tuneworks.factory.errors import EngineError, EngineUnavailable
 from tuneworks.factory.record import Answer, Fact, Record, Rejected
 from tuneworks.factory.seeds import task_prompt
-from tuneworks.factory.self_instruct.instances import Instances, Limits, instance_rule, split_instance, trusted
+from tuneworks.factory.self_instruct.instances import Instances, Limits, split_instance
+from tuneworks.factory.self_instruct.layouts import LAYOUTS, Layout
 from tuneworks.factory.self_instruct.prompts import CHINESE, ENGLISH, Prompts
 
 DICE = Dice(5, "made.self_instruct")
@@ -42,7 +44,7 @@ def task(instruction: str) -> Record:
 Writes = Callable[[Request], str | Completion]
 
 
-def engine(writes: Writes) -> Scripted:
+def engine(writes: Writes, structured: bool = False) -> Scripted:
     """Knows classification ("Is ...") and what needs an input ("Sum up ..."), and writes as told."""
 
     def reply(request: Request) -> str | Completion:
@@ -53,13 +55,15 @@ def engine(writes: Writes) -> Scripted:
         word = "Is " if yes == P.classification.yes else "Sum up "
         return Completion("", log_probs={yes if asked.startswith(word) else no: -0.1})
 
-    return Scripted(reply)
+    return Scripted(reply, structured=structured)
 
 
-def finish(asked: Record, model: Scripted, instances: int = 1, guidance: str = "") -> list[Record | Rejected]:
+def finish(
+    asked: Record, model: Scripted, instances: int = 1, guidance: str = "", layout: Layout = "plain"
+) -> list[Record | Rejected]:
     async def run() -> list[Record | Rejected]:
-        limits = Limits(instances, 50, guidance)
-        return await (await Instances.calibrated(SEEDS, model, DICE, P, limits)).of(asked)
+        limits = Limits(instances, 50, guidance, layout)
+        return await (await Instances.calibrated(SEEDS, model, DICE, "en", P, limits)).of(asked)
 
     return asyncio.run(run())
 
@@ -129,8 +133,9 @@ def test_several_instances_differ_by_their_seed() -> None:
     [
         ("Name a fish.", [""], "no output"),
         ("Name a fish.", ["Here it is:"], "ends with a colon"),
-        ("Sum up the text.", [Completion("Carp live", "length")], "its input: cut off"),
-        ("Sum up the text.", [""], "its input: .*empty"),
+        ("Sum up the text.", [Completion("Carp live", "length")] * 3, r"its input: .*cut off .* \(3 tries\)"),
+        ("Sum up the text.", [""] * 3, "its input: .*empty"),
+        ("Sum up the text.", ["Your request is about carp."] * 3, 'its input: it speaks of the asking: "request"'),
         ("Sum up the text.", ["Carp live.", "Carp live."], "equals the input"),
         ("Sum up the text.", ["Carp live.", ""], "no output"),
         ("Is it a fish?", [f" yes\n or no\n{P.given} A carp."], "label has more than one line"),
@@ -169,6 +174,95 @@ def test_a_task_without_answer_stays_only_where_no_other_instance_asks_the_same(
     assert len([r for r in all_cut if isinstance(r, Record)]) == 1
 
 
+def test_an_input_is_asked_for_again_with_another_seed() -> None:
+    replies = ["", "Carp live in ponds.", "Carp: ponds."]
+    model = engine(lambda _: replies.pop(0))
+    (made,) = finish(task("Sum up the text."), model)
+    assert isinstance(made, Record) and made.meta["input"] == "Carp live in ponds."
+    assert len({call.seed for call in written(model)}) == 3
+
+
+def test_a_raw_input_that_cannot_be_used_is_kept() -> None:
+    (gone,) = finish(task("Sum up the text."), engine(lambda _: "This request again."))
+    assert isinstance(gone, Rejected)
+    assert gone.record.answers[0].text == "This request again."
+
+
+def test_one_failure_costs_one_instance() -> None:
+    left: list[str | None] = ["A carp.", None]
+
+    def reply(_: Request) -> str:
+        said = left.pop(0)
+        if said is None:
+            raise EngineError("too long")
+        return said
+
+    kept, gone = finish(task("Name a fish."), engine(reply), instances=2)
+    assert isinstance(kept, Record) and isinstance(gone, Rejected)
+    assert (gone.record, gone.reason) == (task("Name a fish."), "too long")
+
+
+def forms(request: Request) -> str | Completion:
+    """Fills the form where there is one."""
+    if not request.schema:
+        return "Carp: ponds."
+    names = json.loads(request.schema)["required"]
+    return json.dumps({name: {"label": "no", "input": "It likes rivers."}[name] for name in names})
+
+
+def test_with_a_schema_label_and_input_come_as_one_form() -> None:
+    model = engine(forms, structured=True)
+    (made,) = finish(task("Is it a sea fish?"), model)
+    assert isinstance(made, Record)
+    assert (made.prompt_text, made.answers[0].text) == ("Is it a sea fish?\n\nIt likes rivers.", "no")
+    (request,) = written(model)
+    assert list(json.loads(request.schema)["properties"]) == ["label", "input"]
+    assert request.opening == "" and "Is it a sea fish?" in request.messages[-1].content
+    shown = [json.loads(m.content) for m in request.messages if m.role == "assistant"]
+    assert shown and all(list(form) == ["label", "input"] for form in shown)
+
+
+def test_with_a_schema_the_input_is_a_form_and_the_output_is_not() -> None:
+    model = engine(forms, structured=True)
+    (made,) = finish(task("Sum up the text."), model)
+    assert isinstance(made, Record)
+    assert (made.meta["input"], made.answers[0].text) == ("It likes rivers.", "Carp: ponds.")
+    assert [bool(call.schema) for call in written(model)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        ("{", "lacks Label, Input"),
+        ('{"label": ', "no whole JSON"),
+        ('{"label": "yes\\nno", "input": "A carp."}', "more than one line"),
+        ("", "empty"),
+    ],
+)
+def test_half_a_form_is_asked_for_again_and_then_kept_raw(reply: str, words: str) -> None:
+    model = engine(lambda _: reply, structured=True)
+    (gone,) = finish(task("Is it a fish?"), model)
+    assert isinstance(gone, Rejected) and words in gone.reason
+    assert len(written(model)) == 3
+    assert [a.text for a in gone.record.answers] == [reply]
+
+
+def test_an_output_answers_the_prompt_as_it_is_laid_out() -> None:
+    model = engine(lambda r: "Carp live." if "assistant" in r.messages[-1].content else f"It says {r.seed}.")
+    made = [finish(task(f"Sum up text {n}."), model, layout="varied")[0] for n in range(20)]
+    prompts = [record.prompt_text for record in made if isinstance(record, Record)]
+    asked = [call.messages[-1].content for call in written(model)]
+    assert set(prompts) <= set(asked)
+    used = {
+        form
+        for form in LAYOUTS["en"]
+        for n, p in enumerate(prompts)
+        if p == form.replace("{instruction}", f"Sum up text {n}.").replace("{input}", "Carp live.")
+    }
+    assert len(used) > 3
+    assert {record.meta["input"] for record in made if isinstance(record, Record)} == {"Carp live."}
+
+
 def test_a_failure_sets_the_task_aside() -> None:
     def refuse(_: Request) -> str:
         raise EngineError("too long")
@@ -182,46 +276,6 @@ def test_an_engine_that_is_gone_stops_the_run() -> None:
 
     with pytest.raises(EngineUnavailable, match="no server"):
         finish(task("Name a fish."), engine(refuse))
-
-
-def instance(given: str, output: str) -> Record:
-    return Record.born(task_prompt("Add.", given), answers=[Answer(output)], meta={"input": given})
-
-
-def reasons(*made: Record | Rejected) -> list[str | None]:
-    return [item.reason if isinstance(item, Rejected) else None for item in trusted(made, "s")]
-
-
-def test_one_input_with_two_outputs_takes_all_instances_with_it() -> None:
-    contradiction = "another instance has the same input and a different output"
-    made = [instance("2, 3", "5"), instance("1, 1", "2"), instance("2, 3", "6")]
-    assert reasons(*made) == [contradiction] * 3
-    assert [item.record for item in trusted(made, "s") if isinstance(item, Rejected)] == made
-
-
-def test_two_outputs_without_an_input_are_no_contradiction() -> None:
-    assert reasons(instance("", "a poem"), instance("", "another")) == [None, "another instance has the same prompt"]
-
-
-def test_repeats_go_and_earlier_rejections_stay() -> None:
-    early = Rejected(instance("9", ""), "s", "empty")
-    made: list[Record | Rejected] = [instance("1, 1", "2"), early, instance("1, 1", "2"), instance("2, 2", "4")]
-    assert reasons(*made) == [None, "empty", "another instance has the same prompt", None]
-
-
-given_texts = st.sampled_from(["", "1", "2"])
-made_instances = st.lists(st.builds(instance, given_texts, st.sampled_from("xy")), max_size=5)
-
-
-@given(made_instances)
-def test_trusted_loses_nothing_and_keeps_one_instance_a_prompt(made: list[Record]) -> None:
-    items = trusted(made, "s")
-    assert [item.record if isinstance(item, Rejected) else item for item in items] == made
-    kept = [item for item in items if isinstance(item, Record)]
-    assert len({r.prompt_text for r in kept}) == len(kept)
-    outputs = {(r.meta["input"], r.answers[0].text) for r in made if r.meta["input"]}
-    contradicts = len(outputs) > len({given for given, _ in outputs})
-    assert len(kept) == (0 if contradicts else len({r.prompt_text for r in made}))
 
 
 lines = st.text(st.characters(codec="utf-8", exclude_characters=":："), max_size=20)
@@ -249,16 +303,7 @@ def test_an_input_may_hold_the_marker() -> None:
     assert split_instance("Input: one", ENGLISH) == ("", "one")
 
 
-@pytest.mark.parametrize(
-    ("given", "output", "fine"),
-    [
-        ("2, 3", "5", True),
-        ("", "a poem", True),
-        ("2", "", False),
-        ("5", "5", False),
-        ("2:", "5", False),
-        ("", "这样：", False),
-    ],
-)
-def test_the_published_rules(given: str, output: str, fine: bool) -> None:
-    assert (instance_rule(given, output) is None) == fine
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("text", ["\n" * 200_000, " " * 200_000, "\nInput" * 30_000])
+def test_a_huge_reply_is_split_in_no_time(text: str) -> None:
+    assert split_instance(text, ENGLISH)[1] == ""

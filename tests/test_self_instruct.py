@@ -1,9 +1,11 @@
 """Self-Instruct from end to end over a scripted model."""
 
 import asyncio
+import json
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from tuneworks.factory.engine import Completion, Engine, Request
 from tuneworks.factory.engines.scripted import Scripted
 from tuneworks.factory.errors import EngineError, EngineUnavailable, InputError
 from tuneworks.factory.journal import Journal, Journaled
-from tuneworks.factory.record import Record, Rejected, from_table, to_table
+from tuneworks.factory.record import Record, Rejected, fingerprint, from_table, to_table
 from tuneworks.factory.rouge import rouge_l, unicode_tokens
 from tuneworks.factory.seeds import read_seeds
 from tuneworks.factory.self_instruct import SelfInstruct
@@ -208,3 +210,126 @@ def test_more_tasks_and_more_instances_take_more_calls() -> None:
     run(engine, SelfInstruct(target=40))
     assert len(engine.calls) / 2 < SelfInstruct(target=40).calls(len(SEEDS)) < len(engine.calls) * 2
     assert SelfInstruct(target=40, instances=3).calls(175) > SelfInstruct(target=40).calls(175)
+
+
+def published(request: Request) -> str | Completion:
+    """Goes on with lists, says Yes or No of tasks, and writes two instances of each."""
+    number = request.opening.rsplit("\n", 1)[1]
+    if number.rstrip(".").isdigit():
+        return obliging()(request)
+    asked = request.opening.rsplit(ENGLISH.task, 1)[1]
+    if request.opening.endswith(ENGLISH.classification_answer):
+        return " Yes" if "Decide" in asked else " No"
+    if "Decide" in asked:
+        return "Label: yes\nInput: It rains.\nLabel: no\nInput: It shines.\n"
+    return "Example 1\nInput: Rain.\nOutput: Wet.\nExample 2\nInput: Sun.\nOutput: Dry.\n"
+
+
+def test_the_papers_preset() -> None:
+    generator = SelfInstruct.model_validate({"preset": "paper", "target": 12})
+    assert (generator.instances, generator.rules, generator.prompting) == (5, "published", "few_shot")
+    engine = Scripted(published, structured=True)
+    made, gone = split(run(engine, generator))
+    assert len(made) == 24 and not [g for g in gone if g.part != "reply"]
+    assert len({r.meta["task"] for r in made}) == 12
+    assert {r.answers[0].text for r in made} == {"yes", "no", "Wet.", "Dry."}
+    assert not any(call.candidates or call.schema for call in engine.calls)
+    assert len(engine.calls) / 2 < generator.calls(175) < len(engine.calls) * 2
+    prompts = {r.prompt_text.replace(str(r.meta["instruction"]), "") for r in made if r.meta["input"] == "Rain."}
+    assert len(prompts) > 1, "layouts vary"
+    assert run(Slow(published, structured=True), generator) == run(engine, generator)
+
+
+def test_with_a_schema_no_call_continues_a_reply() -> None:
+    def reply(request: Request) -> str | Completion:
+        if not request.schema:
+            return obliging()(request)
+        names = json.loads(request.schema)["required"]
+        if names == ["tasks"]:
+            return json.dumps({"tasks": tasks_of(request.seed)})
+        return json.dumps({name: f"The {name} of {request.seed}" for name in names})
+
+    engine = Scripted(reply, structured=True)
+    made, _ = split(run(engine, SelfInstruct(target=20)))
+    assert len(made) == 20
+    assert not any(call.opening for call in engine.calls if not call.candidates)
+
+
+def test_ones_own_prompts(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text('en:\n  list_tasks: "{count} riddles, please"\n')
+    generator = SelfInstruct(target=2, prompts=str(path))
+    generator.check()
+    assert generator.reads() == (str(path),)
+    engine = Scripted(obliging())
+    run(engine, generator)
+    assert engine.calls[0].messages[-1].content == "16 riddles, please"
+    path.write_text("en:\n  list_taks: riddles")
+    with pytest.raises(InputError, match="did you mean 'list_tasks'"):
+        generator.check()
+
+
+def test_tasks_know_their_nearest() -> None:
+    made, _ = split(run(Scripted(obliging()), SelfInstruct(target=10)))
+    assert all(0 <= float(r.meta["nearest_score"]) <= 0.7 and r.meta["nearest"] for r in made)
+
+
+class Batching:
+    """Answers eight waiting requests together, and what it says depends on which eight; goes away after `allowed`."""
+
+    name, structured, size = "batching", False, 8
+
+    def __init__(self, allowed: int) -> None:
+        self._left = allowed
+        self._waiting: list[tuple[str, Request, asyncio.Future[Completion]]] = []
+        self._arrivals = 0
+        self._worker: asyncio.Task[None] | None = None
+
+    async def complete(self, request: Request) -> Completion:
+        future: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
+        self._waiting.append((fingerprint(asdict(request)), request, future))
+        self._arrivals += 1
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
+        return await future
+
+    async def close(self) -> None:
+        return None
+
+    async def _work(self) -> None:
+        while True:
+            seen, calm = -1, 0
+            while calm < 24:
+                await asyncio.sleep(0)
+                calm, seen = calm + 1 if seen == self._arrivals else 0, self._arrivals
+            self._waiting = sorted((w for w in self._waiting if not w[2].done()), key=lambda w: w[0])
+            if not self._waiting:
+                return
+            batch, self._waiting = self._waiting[: self.size], self._waiting[self.size :]
+            self._left -= 1
+            for key, request, future in batch:
+                if self._left < 0:
+                    future.set_exception(EngineUnavailable("the server went away"))
+                    continue
+                seed = int(fingerprint([key, [k for k, _, _ in batch]])[:7], 16)
+                said = obliging()(replace(request, seed=seed))
+                future.set_result(said if isinstance(said, Completion) else Completion(said))
+
+
+def test_killed_among_batches_it_ends_in_the_same_batches(tmp_path: Path) -> None:
+    def once(name: str, allowed: int) -> tuple[list[Record | Rejected], int]:
+        journal = Journal(tmp_path / f"{name}.sqlite")
+        try:
+            items = run(Journaled(Batching(allowed), journal), SelfInstruct(target=90))
+        except EngineUnavailable:
+            items = []
+        counts = journal.counts()
+        assert counts.repeated == 0
+        journal.close()
+        return items, counts.calls
+
+    whole = once("whole", 10**6)
+    assert len(split(whole[0])[0]) == 90
+    for allowed in (1, 1, 2, 3, 3, 2, 1, 20, 10**6):
+        killed = once("killed", allowed)
+    assert killed == whole

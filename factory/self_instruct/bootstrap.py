@@ -1,161 +1,118 @@
 """Stage 1 of Self-Instruct: a growing list of tasks, continued by the model from examples out of the pool.
 
 Each call shows 8 tasks, 6 of people's and 2 of those already made (8 and 0 while nothing is made), and takes what the
-model adds. A candidate joins the pool only if it passes the text rules and is new against every seed and every task
-made so far (ROUGE-L, arXiv:2212.10560 section 2.2).
+model adds (arXiv:2212.10560, section 2.2). Where the engine holds replies to a schema the examples stand in the prompt
+and the list comes as JSON; elsewhere the model goes on with the list that the examples begin.
 """
 
-import asyncio
-import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 
 from tuneworks.factory.dice import Dice
-from tuneworks.factory.engine import Completion, Engine, Request
-from tuneworks.factory.errors import EngineError, EngineUnavailable
-from tuneworks.factory.record import Message, Record, Rejected
-from tuneworks.factory.rouge import RougeIndex, unicode_tokens
-from tuneworks.factory.self_instruct.prompts import Prompts
-from tuneworks.factory.wording import asks_nothing, needs_attachment
+from tuneworks.factory.engine import Engine, Request
+from tuneworks.factory.prompts import filled
+from tuneworks.factory.record import Fact, Message, Record, Rejected
+from tuneworks.factory.self_instruct.asking import Lost, read_reply
+from tuneworks.factory.self_instruct.growth import WINDOW, Candidates, Reply, grow
+from tuneworks.factory.self_instruct.listing import TASKS, Listed, read_json_list, read_list, tidy
+from tuneworks.factory.self_instruct.pool import Pool
+from tuneworks.factory.self_instruct.prompts import Prompting, Prompts
+from tuneworks.factory.self_instruct.text_rules import RuleSet
 
 EXAMPLES = 8
 MADE_EXAMPLES = 2
 NEW_PER_CALL = 8
-CALLS_A_ROUND = 32
-BARREN_ROUNDS = 3
-"""Rounds in a row that add nothing before the search ends."""
-
-TEMPERATURE, TOP_P, PRESENCE_PENALTY = 0.7, 0.5, 2.0  # as the authors' released code asks
 TOKENS = 256
-FEWEST_WORDS, MOST_WORDS = 4, 150
+PUBLISHED_NEW_PER_CALL = 7  # up to number 15
+PUBLISHED_TOKENS = 1024
 
-_NUMBERED = re.compile(r"(?:^|\n)\s*\d{1,2}\s*[.．、)）:：]\s*")
+TEMPERATURE, TOP_P, PRESENCE_PENALTY = 0.7, 0.5, 2.0
+"""As the released code asks a model to go on with a list."""
 
+JSON_TEMPERATURE, JSON_TOP_P = 1.0, 0.95
+"""For a list as JSON: a penalty on what was said would be one on the quotes and commas too."""
 
-async def bootstrap(
-    seeds: Sequence[Record], engine: Engine, dice: Dice, prompts: Prompts, target: int, most_similar: float
-) -> AsyncIterator[Record | Rejected]:
-    """Yield every candidate, kept and rejected, until `target` are kept or the model has nothing new to say.
-
-    A round's calls go out together and are read in their order; the next round's examples know what this one made.
-    """
-    pool = Pool(seeds, prompts, most_similar, dice.stage)
-    round_, barren = 0, 0
-    while len(pool.made) < target and barren < BARREN_ROUNDS:
-        before = len(pool.made)
-        asked = [pool.ask(dice, round_, call) for call in range(pool.calls_for(target - before))]
-        replies = await asyncio.gather(*(_reply(engine, request) for request, _ in asked))
-        for (request, shown), reply in zip(asked, replies, strict=True):
-            for candidate in pool.read(request, reply, round_, shown):
-                yield candidate
-                if len(pool.made) >= target:
-                    return
-        barren = barren + 1 if len(pool.made) == before else 0
-        round_ += 1
+SCHEMA = json.dumps(
+    {
+        "type": "object",
+        "properties": {TASKS: {"type": "array", "items": {"type": "string", "minLength": 1}}},
+        "required": [TASKS],
+        "additionalProperties": False,
+    }
+)
 
 
-async def _reply(engine: Engine, request: Request) -> Completion | EngineError:
-    try:
-        return await engine.complete(request)
-    except EngineUnavailable:
-        raise
-    except EngineError as error:
-        return error
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """Asks for tasks and reads them into the pool."""
 
+    pool: Pool
+    engine: Engine
+    dice: Dice
+    prompts: Prompts
+    rules: RuleSet = "ours"
+    prompting: Prompting = "chat"
 
-class Pool:
-    """The seeds and what was made, with the novelty gate in front."""
+    def tasks(self, target: int) -> AsyncIterator[Record | Rejected]:
+        """Every candidate, kept and rejected, until `target` are kept or the model has nothing new to say."""
+        return grow(self.pool, self._issue, target, self._new_per_call)
 
-    def __init__(self, seeds: Sequence[Record], prompts: Prompts, most_similar: float, stage: str) -> None:
-        self.made: list[Record] = []
-        self._tried = 0
-        self._seeds = list(seeds)
-        self._prompts = prompts
-        self._most_similar = most_similar
-        self._stage = stage
-        self._index = RougeIndex()
-        for seed in seeds:
-            self._index.add(str(seed.meta["instruction"]))
+    @property
+    def _new_per_call(self) -> int:
+        return NEW_PER_CALL if self.prompting == "chat" else PUBLISHED_NEW_PER_CALL
 
-    def calls_for(self, missing: int) -> int:
-        """Calls that should make `missing` tasks at the share kept so far; a third is the guess before any is known."""
-        share = (len(self.made) + 4) / (self._tried + 12)
-        return max(1, min(CALLS_A_ROUND, round(missing / (share * NEW_PER_CALL) + 0.5)))
+    def _issue(self, call: int) -> Reply:
+        shown = self.pool.examples(self.dice.random("bootstrap", call), EXAMPLES, MADE_EXAMPLES)
+        lines = [f"{n}. {tidy(str(example.meta['instruction']))}" for n, example in enumerate(shown, 1)]
+        as_json = self.engine.structured and self.prompting == "chat"
+        request = self._json_list(lines) if as_json else self._continued(lines)
+        return self._asked(replace(request, seed=self.dice.number("bootstrap", call)), shown, call)
 
-    def ask(self, dice: Dice, round_: int, call: int) -> tuple[Request, list[Record]]:
-        """The request for one call, and the examples it shows."""
-        rng = dice.random("bootstrap", round_, call)
-        shown = rng.sample(self.made, min(MADE_EXAMPLES, len(self.made)))
-        shown += rng.sample(self._seeds, min(EXAMPLES - len(shown), len(self._seeds)))
-        rng.shuffle(shown)
-        lines = [f"{n}. {example.meta['instruction']}" for n, example in enumerate(shown, 1)]
-        last = len(shown) + NEW_PER_CALL
-        request = Request(
-            messages=(Message("user", self._prompts.list_tasks.format(count=last)),),
-            opening="\n".join([*lines, f"{len(shown) + 1}."]),
-            max_tokens=TOKENS,
+    def _json_list(self, lines: list[str]) -> Request:
+        ask = filled(self.prompts.more_tasks, examples="\n".join(lines), count=NEW_PER_CALL)
+        return Request(
+            messages=(Message("user", ask),),
+            max_tokens=2 * TOKENS,  # quotes and braces take some
+            temperature=JSON_TEMPERATURE,
+            top_p=JSON_TOP_P,
+            schema=SCHEMA,
+        )
+
+    def _continued(self, lines: list[str]) -> Request:
+        last = len(lines) + self._new_per_call
+        numbers = (
+            (f"\n{last + 1}.",) if self.prompting == "chat" else (f"\n{last + 1}", f"{last + 1}.", f"{last + 1} .")
+        )
+        return Request(
+            messages=(Message("user", filled(self.prompts.list_tasks, count=last)),),
+            opening="\n".join([*lines, f"{len(lines) + 1}."]),
+            max_tokens=TOKENS if self.prompting == "chat" else PUBLISHED_TOKENS,
             temperature=TEMPERATURE,
             top_p=TOP_P,
             presence_penalty=PRESENCE_PENALTY,
-            stop=("\n\n", f"\n{last + 1}."),
-            seed=dice.number("bootstrap", round_, call),
+            stop=("\n\n", *numbers),
         )
-        return request, shown
 
-    def read(
-        self, request: Request, reply: Completion | EngineError, round_: int, shown: list[Record]
-    ) -> Iterator[Record | Rejected]:
-        """The reply's candidates one by one, so that none is kept that nobody takes."""
-        if isinstance(reply, EngineError):
-            asked = Record.born(request.messages, source=shown[0].source, meta={"round": round_})
-            yield Rejected(asked, self._stage, str(reply), "reply")
+    async def _asked(self, request: Request, shown: list[Record], call: int) -> Candidates:
+        read = read_json_list if request.schema else partial(read_list, rules=self.rules)
+        return partial(self._read, await read_reply(self.engine, request, read), shown, call)
+
+    def _read(self, listed: Listed | Lost, shown: list[Record], call: int) -> Iterator[Record | Rejected]:
+        if isinstance(listed, Lost):
+            meta: dict[str, Fact] = {"operator": "self_instruct", "round": call // WINDOW}
+            yield listed.rejected(self.dice.stage, shown, self.pool.source, meta)
             return
-        tasks = split_tasks(reply.text)
-        self._tried += len(tasks)
-        candidates = [self._candidate(task, round_, shown) for task in tasks]
-        whole = len(tasks) - (reply.finish == "length")
-        for at, c in enumerate(candidates):
-            cut = Rejected(c, self._stage, "cut off by the token limit", "reply")
-            yield self._judged(c) if at < whole else cut
+        for task in listed.tasks:
+            yield self.pool.judged(self._candidate(task, shown, call))
+        for text, reason in listed.broken:
+            yield Rejected(self._candidate(text, shown, call), self.dice.stage, reason, "reply")
 
-    def _candidate(self, task: str, round_: int, shown: list[Record]) -> Record:
+    def _candidate(self, task: str, shown: list[Record], call: int) -> Record:
         return Record.born(
             task,
-            source=shown[0].source,
+            source=self.pool.source,
             parents=[example.id for example in shown],
-            meta={"instruction": task, "input": "", "operator": "self_instruct", "round": round_},
+            meta={"instruction": task, "input": "", "operator": "self_instruct", "round": call // WINDOW},
         )
-
-    def _judged(self, candidate: Record) -> Record | Rejected:
-        task = candidate.prompt_text
-        reason = text_rule(task) or self._too_similar(task)
-        if reason is not None:
-            return Rejected(candidate, self._stage, reason, "reply")
-        self._index.add(task)
-        self.made.append(candidate)
-        return candidate
-
-    def _too_similar(self, task: str) -> str | None:
-        nearest = self._index.nearest(task)
-        if nearest is None or nearest.score <= self._most_similar:
-            return None
-        return f'ROUGE-L {nearest.score:.3f} with "{nearest.text}", over {self._most_similar:g}'
-
-
-def split_tasks(text: str) -> list[str]:
-    """The items of a numbered list whose first number was ours; white space collapsed, a trailing colon taken off."""
-    items = (" ".join(item.split()).rstrip(":：").strip() for item in _NUMBERED.split(text))
-    return [item for item in items if item]
-
-
-def text_rule(task: str) -> str | None:
-    """Why a candidate cannot be a task, by its text alone: the published rules, and that it must ask for something."""
-    words = len(unicode_tokens(task))
-    if words < FEWEST_WORDS:
-        return f"{words} words, fewer than {FEWEST_WORDS}"
-    if words > MOST_WORDS:
-        return f"{words} words, more than {MOST_WORDS}"
-    if not (task[0].isalnum() or task[0] in "\"'“‘「《"):
-        return f"begins with {task[0]!r}"
-    if task.lower().startswith("write a program"):
-        return 'begins with "Write a program"'
-    return needs_attachment(task) or asks_nothing(task)

@@ -1,4 +1,4 @@
-"""Stages 2 to 4 of Self-Instruct: is it classification, an input and an output for it, and which instances to trust.
+"""Stages 2 and 3 of Self-Instruct: is it classification, and an input and an output for it.
 
 Classification tasks get their label first and an input that fits it, or the model would write inputs for one label
 only; all others get an input, where they need one, and then an output (arXiv:2212.10560 section 2.2). The published
@@ -6,18 +6,25 @@ code has a base model continue examples; a chat model is asked for the text, and
 """
 
 import asyncio
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tuneworks.factory.answer import unusable
-from tuneworks.factory.dice import Dice
-from tuneworks.factory.engine import Completion, Engine, Request
+from tuneworks.factory.dice import Dice, Place
+from tuneworks.factory.engine import Engine, Request
 from tuneworks.factory.errors import EngineError, EngineUnavailable
+from tuneworks.factory.form import Form, Unfilled, fill, whole_characters
+from tuneworks.factory.language import Language
+from tuneworks.factory.prompts import filled
 from tuneworks.factory.record import Answer, Message, Record, Rejected
-from tuneworks.factory.seeds import task_prompt
+from tuneworks.factory.self_instruct.layouts import Layout, laid_out
 from tuneworks.factory.self_instruct.prompts import Prompts
 from tuneworks.factory.self_instruct.sorting import Question
+from tuneworks.factory.self_instruct.text_rules import instance_complaint
+from tuneworks.factory.self_instruct.trust import Made, born, still_tasks, trusted
+from tuneworks.factory.wording import repetition
 
 EXAMPLES = 5
 TEMPERATURE, TOP_P = 0.7, 0.9
@@ -25,11 +32,13 @@ TEMPERATURE, TOP_P = 0.7, 0.9
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many instances a task gets, how long their parts may be, and how the model is guided to the output."""
+    """How many instances a task gets, how long their parts may be, how they are laid out, and how the model is guided
+    to the output."""
 
     instances: int
     max_tokens: int
-    guidance: str
+    guidance: str = ""
+    layout: Layout = "plain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +48,15 @@ class Instances:
     seeds: Sequence[Record]
     engine: Engine
     dice: Dice
+    language: Language
     prompts: Prompts
-    limits: "Limits"
+    limits: Limits
     classification: Question
     needs_input: Question
 
     @classmethod
     async def calibrated(
-        cls, seeds: Sequence[Record], engine: Engine, dice: Dice, prompts: Prompts, limits: "Limits"
+        cls, seeds: Sequence[Record], engine: Engine, dice: Dice, language: Language, prompts: Prompts, limits: Limits
     ) -> "Instances":
         def labelled(seed: Record) -> bool:
             return bool(seed.meta["is_classification"])
@@ -58,66 +68,103 @@ class Instances:
             Question(prompts.classification, labelled, seeds, dice).calibrated(engine),
             Question(prompts.needs_input, with_input, seeds, dice, balanced=True).calibrated(engine),
         )
-        return cls(seeds, engine, dice, prompts, limits, classification, needs_input)
+        return cls(seeds, engine, dice, language, prompts, limits, classification, needs_input)
 
-    async def of(self, task: Record) -> list[Record | Rejected]:
+    async def of(self, task: Record) -> list[Made]:
         """The task's instances, those that can be trusted and those that cannot."""
         try:
             labelled = await self.classification.answer(task.prompt_text, self.engine)
-            make = self._label_first if labelled else self._input_first
-            made = await asyncio.gather(*(make(task, index) for index in range(self.limits.instances)))
         except EngineUnavailable:
             raise
         except EngineError as error:
             return [Rejected(task, self.dice.stage, str(error))]
+        made = await asyncio.gather(*(self._one(task, labelled, index) for index in range(self.limits.instances)))
         return still_tasks(trusted(made, self.dice.stage))
 
-    async def _label_first(self, task: Record, index: int) -> Record | Rejected:
+    async def _one(self, task: Record, labelled: bool, index: int) -> Made:
+        make = self._input_first
+        if labelled:
+            make = self._label_form if self.engine.structured else self._label_first
+        try:
+            return await make(task, index)
+        except EngineUnavailable:
+            raise
+        except EngineError as error:
+            return Rejected(task, self.dice.stage, str(error))
+
+    async def _label_first(self, task: Record, index: int) -> Made:
+        """The model goes on with examples that have the label before the input."""
         p = self.prompts
-        alike = [s for s in self.seeds if s.meta["is_classification"] and s.answers and s.meta["input"]]
-        shown = self.dice.random("examples", index).sample(alike, min(EXAMPLES, len(alike)))
-        lines = [self._labelled(s) for s in shown]
+        lines = [
+            f"{p.task} {seed.meta['instruction']}\n{p.label} {seed.answers[0].text}\n{p.given} {seed.meta['input']}"
+            for seed in self._labelled_seeds(index)
+        ]
         opening = "\n\n".join([*lines, f"{p.task} {task.prompt_text}\n{p.label}"])
-        reply = await self._ask(p.output_first, ("label", task.id, index), opening, (f"\n\n{p.task}", f"\n{p.task}"))
-        label, given = split_instance(reply.text, p)
-        reason = unusable(reply) or ("the label has more than one line" if "\n" in label else None)
-        return self._instance(task, given, label, classification=True, reason=reason)
+        stop = (f"\n\n{p.task}", f"\n{p.task}")
+        request = self._request((Message("user", p.output_first),), "label", task.id, index, opening=opening, stop=stop)
+        reply = await self.engine.complete(request)
+        label, given = split_instance(whole_characters(reply.text), p)
+        reason = unusable(reply) or _label_complaint(label)
+        return self._instance(task, index, given, label, classification=True, reason=reason)
 
-    def _labelled(self, seed: Record) -> str:
+    async def _label_form(self, task: Record, index: int) -> Made:
+        """The same as a form, with the examples as earlier turns."""
         p = self.prompts
-        return f"{p.task} {seed.meta['instruction']}\n{p.label} {seed.answers[0].text}\n{p.given} {seed.meta['input']}"
+        turns: list[Message] = []
+        for seed in self._labelled_seeds(index):
+            form = {"label": seed.answers[0].text, "input": seed.meta["input"]}
+            turns += [
+                Message("user", f"{p.output_first}\n\n{p.task} {seed.meta['instruction']}"),
+                Message("assistant", json.dumps(form, ensure_ascii=False)),
+            ]
+        asked = Message("user", f"{p.output_first}\n\n{p.task} {task.prompt_text}")
+        form_of_two = Form({"label": _name(p.label), "input": _name(p.given)})
+        request = self._request((*turns, asked), "label", task.id, index)
+        made = await fill(
+            form_of_two,
+            request,
+            self.engine,
+            self.language,
+            lambda texts: _label_complaint(texts["label"]) or repetition(texts["input"]),
+        )
+        if isinstance(made, Unfilled):
+            return self._unfilled(task, index, made, "", classification=True)
+        return self._instance(task, index, made.texts["input"], made.texts["label"], classification=True)
 
-    async def _input_first(self, task: Record, index: int) -> Record | Rejected:
+    def _labelled_seeds(self, index: int) -> list[Record]:
+        alike = [s for s in self.seeds if s.meta["is_classification"] and s.answers and s.meta["input"]]
+        return self.dice.random("examples", index).sample(alike, min(EXAMPLES, len(alike)))
+
+    async def _input_first(self, task: Record, index: int) -> Made:
         given = ""
         if await self.needs_input.answer(task.prompt_text, self.engine):
-            wanted = self.prompts.make_input.format(task=task.prompt_text)
-            reply = await self._ask(wanted, ("input", task.id, index))
-            given, reason = reply.text.strip(), unusable(reply) or self._leak(reply.text)
-            if reason is not None:
-                return self._instance(task, given, "", classification=False, reason=f"its input: {reason}")
-        asked = task_prompt(task.prompt_text, given)
-        reply = await self._ask(asked, ("output", task.id, index), guidance=self.limits.guidance)
-        record = self._instance(task, given, reply.text.strip(), classification=False, reason=None)
+            wanted = Message("user", filled(self.prompts.make_input, task=task.prompt_text))
+            request = self._request((wanted,), "input", task.id, index)
+            form = Form({"input": _name(self.prompts.given)})
+            made = await fill(form, request, self.engine, self.language, self._input_complaint)
+            if isinstance(made, Unfilled):
+                return self._unfilled(task, index, made, "its input: ", classification=False)
+            given = made.texts["input"]
+        record = self._born(task, index, given, "", classification=False)
+        guide = (Message("system", self.limits.guidance),) if self.limits.guidance else ()
+        reply = await self.engine.complete(self._request((*guide, *record.prompt), "output", task.id, index))
+        output = whole_characters(reply.text).strip()
+        instance = self._instance(task, index, given, output, classification=False)
         reason = unusable(reply)
-        if reason is None or isinstance(record, Rejected):
-            return record
-        return Rejected(record, self.dice.stage, reason, "answer")
+        if reason is None or isinstance(instance, Rejected):
+            return instance
+        return Rejected(instance, self.dice.stage, reason, "answer")
 
-    def _leak(self, given: str) -> str | None:
+    def _input_complaint(self, texts: Mapping[str, str]) -> str | None:
+        given = texts["input"]
         said = next((word for word in self.prompts.leaks if word in given.lower()), None)
-        return f'it speaks of the asking: "{said}"' if said else None
+        return f'it speaks of the asking: "{said}"' if said else repetition(given)
 
-    async def _ask(
-        self,
-        text: str,
-        place: tuple[str | int, ...],
-        opening: str = "",
-        stop: tuple[str, ...] = (),
-        guidance: str = "",
-    ) -> Completion:
-        guide = (Message("system", guidance),) if guidance else ()
-        request = Request(
-            messages=(*guide, Message("user", text)),
+    def _request(
+        self, messages: tuple[Message, ...], *place: Place, opening: str = "", stop: tuple[str, ...] = ()
+    ) -> Request:
+        return Request(
+            messages=messages,
             opening=opening,
             max_tokens=self.limits.max_tokens,
             temperature=TEMPERATURE,
@@ -125,69 +172,37 @@ class Instances:
             stop=stop,
             seed=self.dice.number(*place),
         )
-        return await self.engine.complete(request)
+
+    def _unfilled(self, task: Record, index: int, made: Unfilled, what: str, classification: bool) -> Rejected:
+        """The raw reply stands as the output of what cannot be used."""
+        if not made.answered:
+            return Rejected(task, self.dice.stage, made.reason)
+        raw = self._born(task, index, "", whole_characters(made.raw), classification)
+        return Rejected(raw, self.dice.stage, f"{what}{made.reason}")
 
     def _instance(
-        self, task: Record, given: str, output: str, classification: bool, reason: str | None
-    ) -> Record | Rejected:
-        record = Record.born(
-            task_prompt(task.prompt_text, given),
-            answers=[Answer(output, by=self.engine.name)],
-            source=task.source,
-            parents=task.parents,
-            meta={**task.meta, "task": task.id, "input": given, "is_classification": classification},
-        )
-        reason = reason or instance_rule(given, output)
+        self, task: Record, index: int, given: str, output: str, classification: bool, reason: str | None = None
+    ) -> Made:
+        record = self._born(task, index, given, output, classification)
+        reason = reason or instance_complaint(task.prompt_text, given, output)
         return record if reason is None else Rejected(record, self.dice.stage, reason)
+
+    def _born(self, task: Record, index: int, given: str, output: str, classification: bool) -> Record:
+        rng = self.dice.random("layout", task.id, index)
+        answer = Answer(output, by=self.engine.name)
+        return born(task, given, answer, laid_out(task.prompt_text, given, self.limits.layout, rng), classification)
+
+
+def _name(label: str) -> str:
+    return label.rstrip(":：")
+
+
+def _label_complaint(label: str) -> str | None:
+    return "the label has more than one line" if "\n" in label else None
 
 
 def split_instance(text: str, prompts: Prompts) -> tuple[str, str]:
     """(label, input) of a reply that goes on after "Label:"; a missing part is empty."""
-    marker = re.escape(prompts.given.rstrip(":："))
-    label, *rest = re.split(rf"(?:^|\n)\s*{marker}\s*[:：]", text, maxsplit=1)
+    marker = re.escape(_name(prompts.given))
+    label, *rest = re.split(rf"(?:^|\n)[^\S\n]*{marker}[^\S\n]*[:：]", text, maxsplit=1)
     return label.strip(), rest[0].strip() if rest else ""
-
-
-def instance_rule(given: str, output: str) -> str | None:
-    """The published instance filters: why an instance cannot be trusted, or None."""
-    if not output:
-        return "the reply holds no output"
-    if given == output:
-        return "the output equals the input"
-    if output.endswith((":", "：")) or given.endswith((":", "：")):
-        return "the input or output ends with a colon"
-    return None
-
-
-def still_tasks(items: Sequence[Record | Rejected]) -> list[Record | Rejected]:
-    """An instance whose output alone cannot be used is a task all the same: it stays, without an answer, where no
-    other instance asks the same."""
-    asked = {item.prompt_text for item in items if isinstance(item, Record)}
-    made: list[Record | Rejected] = []
-    for item in items:
-        made.append(item)
-        if isinstance(item, Rejected) and item.part == "answer" and item.record.prompt_text not in asked:
-            asked.add(item.record.prompt_text)
-            made.append(item.record.with_answers([]))
-    return made
-
-
-def trusted(made: Sequence[Record | Rejected], stage: str) -> list[Record | Rejected]:
-    """Drop what contradicts or repeats: one input with two outputs takes all of the task's instances with it."""
-    records = [m for m in made if isinstance(m, Record)]
-    outputs: dict[str, set[str]] = {}
-    for record in records:
-        outputs.setdefault(record.prompt_text, set()).add(record.answers[0].text)
-    contradiction = any(len(outputs[r.prompt_text]) > 1 and r.meta["input"] for r in records)
-    kept: list[Record | Rejected] = []
-    seen: set[str] = set()
-    for item in made:
-        if isinstance(item, Record) and contradiction:
-            kept.append(Rejected(item, stage, "another instance has the same input and a different output"))
-        elif isinstance(item, Record) and item.prompt_text in seen:
-            kept.append(Rejected(item, stage, "another instance has the same prompt"))
-        else:
-            kept.append(item)
-        if isinstance(item, Record):
-            seen.add(item.prompt_text)
-    return kept

@@ -1,6 +1,7 @@
 """The packaged seed tasks, and files of seed tasks of one's own."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -28,16 +29,49 @@ def test_the_packaged_seeds(name: str, count: int, language: str) -> None:
     assert min(labels.values()) >= 7, "Self-Instruct shows examples of both"
 
 
-@pytest.mark.parametrize("file", BUILTIN.values())
-def test_the_packaged_files(file: str) -> None:
-    lines = Path(str(seeds_file("builtin"))).with_name(file).read_text(encoding="utf-8").splitlines()
-    tasks = [json.loads(line) for line in lines]
+def lines_of(name: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in seeds_file(name).read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("name", ["builtin", "builtin-zh"])
+def test_the_packaged_files(name: str) -> None:
+    tasks = lines_of(name)
     fields = {"id": str, "kind": str, "instruction": str, "input": str, "output": str, "is_classification": bool}
     for task in tasks:
         assert {name: type(value) for name, value in task.items()} == fields
-        assert task["instruction"] == task["instruction"].strip() != ""
-        assert task["output"] == task["output"].strip() != ""
+        assert all(str(task[field]).strip() == task[field] != "" for field in ("instruction", "output"))
     assert len({task["id"] for task in tasks}) == len(tasks)
+
+
+RED_TEAM = [("red-team", 66, "en"), ("red-team-zh", 34, "zh")]
+
+
+@pytest.mark.parametrize(("name", "count", "language"), RED_TEAM)
+def test_the_packaged_red_team_prompts(name: str, count: int, language: str) -> None:
+    seeds = read_seeds(name, "red")
+    assert len(seeds) == count == len({seed.id for seed in seeds}) == len({seed.prompt_text for seed in seeds})
+    assert all(language_of(seed.prompt_text) == language and not seed.answers for seed in seeds)
+    kinds = Counter(str(seed.meta["kind"]) for seed in seeds)
+    assert 0.3 < kinds["borderline"] / count < 0.4, "about a third is fine and only looks borderline"
+    assert set(kinds) == {str(line["kind"]) for line in lines_of("red-team")} and len(kinds) >= 10
+    lines = lines_of(name)
+    assert all(set(line) == {"id", "kind", "instruction"} for line in lines)
+    assert len({line["id"] for line in lines}) == count
+
+
+DOCUMENTS = {"documents": 24, "documents-zh": 8}
+
+
+def test_every_builtin_name_is_tested() -> None:
+    assert set(BUILTIN) == {*(name for name, _, _ in [*NAMES, *RED_TEAM]), *DOCUMENTS}
+
+
+@pytest.mark.parametrize(("name", "count"), DOCUMENTS.items())
+def test_documents_are_texts_of_several_sentences(name: str, count: int) -> None:
+    texts = [record.prompt_text for record in read_seeds(name, "")]
+    assert len(texts) == len(set(texts)) == count
+    assert all(record.meta["document"] is True and not record.answers for record in read_seeds(name, ""))
+    assert all(len(re.findall(r"[.。!！?？]", text)) >= 3 for text in texts)
 
 
 def write(folder: Path, *lines: str | bytes) -> str:

@@ -1,0 +1,63 @@
+"""Strata: groups of like records within which a measurement is compared, and who of a group stays.
+
+Raw perplexity falls with the length of an answer and differs by kind of task: compared over all, it would pick lengths
+and kinds instead of difficulty. Expressions over a frame of measurements with the columns `kind` and `bucket`.
+"""
+
+import polars as pl
+
+STRATUM = ("kind", "bucket")
+
+
+def kind_of_task() -> pl.Expr:
+    """The fact "kind", else whether it is classification; empty where the record tells neither."""
+    told = pl.col("meta").str.json_path_match("$.kind")
+    sort = pl.when(pl.col("meta").str.json_path_match("$.is_classification") == "true").then(pl.lit("classification"))
+    return pl.when(told.str.strip_chars() != "").then(told).otherwise(sort).fill_null("")
+
+
+def length_bucket(tokens: pl.Expr) -> pl.Expr:
+    """0, 1, 2, 3, ...: each bucket is twice as wide as the one before it (1, 2-3, 4-7, 8-15 tokens ...)."""
+    return tokens.cast(pl.Float64).log(2.0).floor().cast(pl.Int32)
+
+
+def quantile(value: pl.Expr) -> pl.Expr:
+    """Where a value stands in its stratum, between 0 and 1: the middle of its rank. Equals stand at the same place."""
+    return ((value.rank("average") - 0.5) / value.count()).over(STRATUM)
+
+
+def histogram_bin(value: pl.Expr, bins: int) -> pl.Expr:
+    """Which of `bins` bins of equal width a value falls into, between the 2nd and the 98th percentile of all values;
+    what lies beyond falls into the outermost ones."""
+    low, high = value.quantile(0.02), value.quantile(0.98)
+    width = pl.when(high > low).then((high - low) / bins).otherwise(1.0)
+    return ((value - low) / width).floor().clip(0, bins - 1).cast(pl.Int32)
+
+
+def quotas(counts: list[int], shares: tuple[float, ...], total: int) -> list[int]:
+    """How many to keep of each bin so that `total` stay and their shares come closest to those wanted.
+
+    A bin that holds fewer than its share gives all it has, and the others make up for it, in proportion.
+    """
+    kept = [0] * len(counts)
+    open_bins = {at for at, count in enumerate(counts) if count and shares[at] > 0}
+    missing = min(total, sum(counts[at] for at in open_bins))
+    while missing and open_bins:
+        weight = sum(shares[at] for at in open_bins)
+        wanted = {at: missing * shares[at] / weight for at in sorted(open_bins)}
+        full = {at for at in open_bins if wanted[at] >= counts[at]}
+        if not full:
+            return _rounded(kept, wanted, missing)
+        for at in full:
+            kept[at] = counts[at]
+            missing -= counts[at]
+        open_bins -= full
+    return kept
+
+
+def _rounded(kept: list[int], wanted: dict[int, float], total: int) -> list[int]:
+    """Whole numbers that add up to `total`: the largest remainders are rounded up."""
+    whole = {at: int(value) for at, value in wanted.items()}
+    order = sorted(wanted, key=lambda at: (whole[at] - wanted[at], at))
+    up = set(order[: total - sum(whole.values())])
+    return [whole[at] + (at in up) if at in whole else count for at, count in enumerate(kept)]

@@ -14,6 +14,11 @@ Scores = Mapping[str, float] | EngineError
 """The scores to keep on an answer, "reward" among them; or why there are none."""
 
 
+def whole_prompt(record: Record) -> str:
+    """All that is asked, its turns apart by an empty line: for what takes a text and no conversation."""
+    return "\n\n".join(message.content for message in record.prompt)
+
+
 class Reward(Plugin):
     family: ClassVar[str] = "rewards"
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from tuneworks.factory.engine import Completion, Request
 from tuneworks.factory.engines.scripted import Scripted
-from tuneworks.factory.errors import EngineError
+from tuneworks.factory.errors import EngineError, InputError
 from tuneworks.factory.judge import MARKS, Judge, expected_mark
 from tuneworks.factory.record import Answer, Record
 
@@ -68,3 +69,30 @@ def test_a_judge_that_cannot_say() -> None:
 
     with pytest.raises(EngineError, match="none of the marks"):
         score(Record.born("Name a fish."), Answer("carp"), Scripted(silent))
+
+
+def test_a_server_without_log_probabilities_is_named_as_the_cause() -> None:
+    with pytest.raises(EngineError, match="on a server that gives log-probabilities, such as vLLM"):
+        score(Record.born("Name a fish."), Answer("carp"), Scripted(lambda _: Completion("4"), structured=True))
+
+
+def test_a_users_own_prompts(tmp_path: Path) -> None:
+    file = tmp_path / "judge.yaml"
+    file.write_text("question: 'Is {answer} kind, given {prompt}?'\nopening: 'Kindness '\n")
+    judge = Judge(prompts=str(file))
+    judge.check()
+    assert judge.reads() == (str(file),)
+    engine = Scripted(lambda _: Completion("", log_probs={"2": 0.0}))
+    record = Record.born("Name an {answer}.")
+    assert asyncio.run(judge.score(record, Answer("eel"), engine)) == 2.0
+    (asked,) = engine.calls
+    assert (asked.messages[-1].content, asked.opening) == ("Is eel kind, given Name an {answer}.?", "Kindness ")
+    assert judge == Judge(prompts=str(file))
+
+
+def test_prompts_that_lack_a_place_are_refused_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "judge.yaml"
+    file.write_text("question: How good is {answer}?\n")
+    with pytest.raises(InputError, match=r"lacks \{prompt\}"):
+        Judge(prompts=str(file)).check()
+    assert Judge().reads() == ()

@@ -2,7 +2,7 @@
 
 import fcntl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -154,11 +154,11 @@ def _dataset(recipe: Recipe, folder: Path, made_again: bool) -> Mapping[str, Map
 async def _make(step: Step, recipe: Recipe, folder: Path, engine: Engine, watcher: Watcher) -> Counts:
     began = time.monotonic()
     into = folder / step.folder
-    nothing = to_rejected_table([])
     if isinstance(step.work, Source):
         watcher.step(step.title, 0)
-        records = _load(step.work, step.source)
-        return write_step(into, step, len(records), to_table(records), nothing, began)
+        kept, rejected = _apart(_load(step.work, step))
+        taken = len(kept) + len(rejected)
+        return write_step(into, step, taken, to_table(kept), to_rejected_table(rejected), began)
     tables = [read_records(folder / before) for before in step.takes]
     if isinstance(step.work, Generator):
         records = from_table(tables[0])
@@ -179,10 +179,21 @@ async def _make(step: Step, recipe: Recipe, folder: Path, engine: Engine, watche
     return write_step(into, step, table.height, table.filter(reasons.is_null()), gone, began, measures)
 
 
-def _load(source: Source, name: str) -> list[Record]:
+def _load(source: Source, step: Step) -> Iterable[Record | Rejected]:
     if source.seeds is not None:
-        return read_seeds(source.seeds, name)
-    return read_file(str(source.file), name)
+        return read_seeds(source.seeds, step.source)
+    return read_file(str(source.file), step.source, step.title)
+
+
+def _apart(items: Iterable[Record | Rejected]) -> tuple[list[Record], list[Rejected]]:
+    kept: list[Record] = []
+    rejected: list[Rejected] = []
+    for item in items:
+        if isinstance(item, Record):
+            kept.append(item)
+        else:
+            rejected.append(item)
+    return kept, rejected
 
 
 async def _generate(

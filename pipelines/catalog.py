@@ -12,15 +12,28 @@ from typing import Any
 from pydantic import ValidationError
 
 from tuneworks.factory.answer import AnswerPrompts
+from tuneworks.factory.back_translation import BackTranslation
 from tuneworks.factory.best_of_n import BestOfN
+from tuneworks.factory.constitutional import Constitutional
 from tuneworks.factory.engines.openai import OpenAI
 from tuneworks.factory.engines.transformers import Transformers
 from tuneworks.factory.errors import RecipeError
+from tuneworks.factory.evol_instruct import EvolInstruct
+from tuneworks.factory.formats import Formats
 from tuneworks.factory.judge import Judge
+from tuneworks.factory.multi_turn import MultiTurn
 from tuneworks.factory.plugin import Plugin
+from tuneworks.factory.rewards.classifier import Classifier
+from tuneworks.factory.rewards.combined import Combined
+from tuneworks.factory.rewards.cross_encoder import CrossEncoder
+from tuneworks.factory.rewards.function import Function
+from tuneworks.factory.rewards.remote import Remote
+from tuneworks.factory.rlaif import Rlaif
 from tuneworks.factory.self_instruct import SelfInstruct
+from tuneworks.factory.self_instruct.one_call import OneCall
 from tuneworks.filters.exact_duplicates import ExactDuplicates
 from tuneworks.filters.length import Length
+from tuneworks.filters.perplexity import Perplexity
 from tuneworks.filters.rouge import Rouge
 from tuneworks.filters.rules import Rules
 from tuneworks.trainers.dpo import Dpo
@@ -29,9 +42,20 @@ from tuneworks.trainers.sft import Sft
 
 BUILT_IN: Mapping[str, tuple[type[Plugin], ...]] = {
     "engines": (Transformers, OpenAI),
-    "generators": (SelfInstruct, AnswerPrompts, BestOfN),
-    "rewards": (Judge,),
-    "filters": (Length, Rules, ExactDuplicates, Rouge),
+    "generators": (
+        SelfInstruct,
+        OneCall,
+        EvolInstruct,
+        AnswerPrompts,
+        BestOfN,
+        Constitutional,
+        Rlaif,
+        BackTranslation,
+        MultiTurn,
+        Formats,
+    ),
+    "rewards": (Judge, Classifier, CrossEncoder, Function, Remote, Combined),
+    "filters": (Length, Rules, ExactDuplicates, Rouge, Perplexity),
     "trainers": (Sft, Dpo, Quality),
 }
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from tuneworks import __version__
 from tuneworks.factory.errors import TuneworksError
 from tuneworks.pipelines import pages
+from tuneworks.pipelines.conformance import checked, chosen, page
 from tuneworks.pipelines.initial import write_initial
 from tuneworks.pipelines.reading import run_folder
 from tuneworks.pipelines.recipe import load_recipe, recipe_path
@@ -142,6 +143,23 @@ def schema() -> None:
 def recipe(name: RecipeName) -> None:
     """Print a recipe, built-in or a file, to read or to start from."""
     sys.stdout.write(recipe_path(name).read_text(encoding="utf-8"))
+
+
+@app.command()
+def conformance(
+    method: Annotated[str | None, typer.Argument(help="One method, by the beginning of its name.")] = None,
+) -> None:
+    """Print, rule by rule, how the methods stand to the published ones, after running a check of every claim."""
+    methods = chosen(method)
+    sys.stdout.write(page(methods))
+    found = checked(methods)
+    for line in found.unchecked:
+        problems.print(f"Not checked, for a package is missing: {line}", markup=False)
+    for line in found.broken:
+        problems.print(f"DOES NOT HOLD: {line}", markup=False)
+    problems.print(f"{found.held} checks hold, {len(found.broken)} do not.")
+    if found.broken:
+        raise typer.Exit(1)
 
 
 def main() -> None:

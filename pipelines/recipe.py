@@ -33,7 +33,8 @@ class Source(Section):
     """Where records come from, and what is done to them before they are mixed."""
 
     seeds: str | None = None
-    """Seed tasks to make more from: `builtin` (English), `builtin-zh` (Chinese), or a JSON Lines file."""
+    """Seed tasks to make more from: `builtin` (English), `builtin-zh` (Chinese), or a JSON Lines file. Also `red-team`
+    and `red-team-zh`, prompts that test an answer, and `documents` and `documents-zh`, short texts."""
     file: str | None = None
     """Records as they are: a .jsonl, .json or .parquet file of instructions, messages or prompts."""
     stages: tuple[Stage, ...] = ()

@@ -27,7 +27,7 @@ def test_every_default_is_filled_in_and_survives_writing() -> None:
     assert recipe.engine == Transformers()
     assert parse_recipe(written(recipe), "again.yaml") == recipe
     data = yaml.safe_load(written(recipe))
-    assert data["sources"]["made"]["stages"][1]["best_of_n"]["reward"] == {"judge": {}}
+    assert data["sources"]["made"]["stages"][1]["best_of_n"]["reward"] == {"judge": {"prompts": None}}
     assert data["holdout"] == 0.1
 
 

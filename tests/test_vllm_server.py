@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import method_lines
 import polars as pl
 import pytest
 import small_line
@@ -28,6 +29,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [
         *(sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", prepare("smollm2")),
         *("--served-model-name", "smollm2", "--dtype", "bfloat16", "--max-model-len", "2048", "--enforce-eager"),
+        # The build for processors ends at a seeded request whose prompt it reads in chunks.
+        "--no-enable-chunked-prefill",
         *("--host", "127.0.0.1", "--port", str(port)),
     ]
     environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "2", "OMP_NUM_THREADS": "2"}
@@ -73,3 +76,12 @@ def test_a_wrong_model_is_named_with_those_served(server: str, tmp_path: Path) -
     small_line.write_recipe(tmp_path, f'engine: {{openai: {{model: smolm2, base_url: "{server}"}}}}\n')
     assert small_line.start(tmp_path).wait() == 2
     assert "has no model 'smolm2'; it serves smollm2" in (tmp_path / "log.txt").read_text()
+
+
+@pytest.mark.real
+@pytest.mark.timeout(900)
+def test_every_method_works_with_replies_held_to_a_schema(server: str, tmp_path: Path) -> None:
+    made = method_lines.build(tmp_path, f'engine: {{openai: {{model: smollm2, base_url: "{server}"}}}}\n')
+    assert [step.title.rpartition(".")[2] for step in made] == method_lines.METHODS
+    assert sum(step.counts.kept > 0 for step in made) >= 7
+    assert method_lines.schemas(tmp_path) >= 10

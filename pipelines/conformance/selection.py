@@ -1,0 +1,103 @@
+"""Checks of the claims about difficulty, mixing, quality prompts and the rows that trainers read."""
+
+import polars as pl
+
+from tuneworks.factory.dice import Dice
+from tuneworks.factory.formats import Formats
+from tuneworks.factory.record import Answer, Record, to_table
+from tuneworks.filters.perplexity import MEASURES, Perplexity
+from tuneworks.pipelines.conformance.rule import tried
+from tuneworks.pipelines.mix import mix
+from tuneworks.trainers.arguments import known_names
+from tuneworks.trainers.rows import PREFERENCE, QUALITY, SFT, quality_rows
+
+KINDS = 2
+
+
+def _measured(values: list[float | None], by: str) -> pl.DataFrame:
+    """Measurements of two kinds, one ten times as hard as the other throughout."""
+    both = [*values, *(v and 10 * v for v in values)]
+    frame = pl.DataFrame({by: both}, schema={by: pl.Float64()})
+    rest = {
+        name: pl.lit(None, dtype=dtype) for name, dtype in MEASURES.items() if name not in (by, "tokens", "longest")
+    }
+    kinds = [kind for kind in "ab" for _ in values]
+    return frame.with_columns(**rest).with_columns(
+        tokens=pl.lit(9, dtype=pl.UInt32), longest=pl.lit(2048, dtype=pl.UInt32), bucket=pl.lit(3),
+        kind=pl.Series(kinds), id=pl.Series([f"{n:03d}" for n in range(len(both))]),
+    )  # fmt: skip
+
+
+def band_within_strata() -> bool:
+    reasons = Perplexity(keep=(0.1, 0.9)).reject(_measured([float(n) for n in range(1, 11)], "perplexity"))
+    return [at for at, reason in enumerate(reasons) if reason] == [0, 9, 10, 19]
+
+
+def template_is_used() -> bool:
+    from tuneworks.factory.engines import likelihood
+
+    return "apply_chat_template" in likelihood.Likelihood.answer.__code__.co_names
+
+
+def ifd_over_one_goes() -> bool:
+    reasons = Perplexity(by="ifd", keep=(0, 1)).reject(_measured([0.05, 1.5], "ifd"))
+    return [bool(reason) for reason in reasons] == [False, True, False, True]
+
+
+def unmeasured_is_said() -> bool:
+    reasons = Perplexity().reject(_measured([None], "perplexity"))
+    return all("longer than the 2048 tokens" in str(reason) for reason in reasons)
+
+
+def _mixed(cap: int) -> tuple[pl.DataFrame, pl.Series]:
+    return mix({"many": to_table([Record.born(f"Name {n} fish.") for n in range(50)])}, cap, Dice(0, "mix"))
+
+
+def cap() -> bool:
+    return _mixed(7)[1].null_count() == 7
+
+
+def no_row_twice() -> bool:
+    table, reasons = _mixed(40)
+    return table.filter(reasons.is_null())["id"].n_unique() == 40
+
+
+def not_the_first_rows() -> bool:
+    return _mixed(7)[1][:7].null_count() < 7
+
+
+def few_shot_beside_zero_shot() -> bool:
+    records = [Record.born(f"Name fish {n}.", answers=[Answer(f"Trout {n}")]) for n in range(8)]
+    made = tried(Formats(few_shot=1.0), records, lambda request: "Trout").kept
+    return {record.meta.get("format") for record in made} >= {"zero_shot", "few_shot"}
+
+
+def _quality() -> list[dict[str, object]]:
+    answers = [Answer(text, scores={"reward": float(at)}) for at, text in enumerate(("a", "b", "c", "d"))]
+    return list(quality_rows(Record.born(f"Name fish {n}.", answers=answers) for n in range(300)))
+
+
+def two_levels() -> bool:
+    return {row["quality"] for row in _quality()} == {"good", "bad", "none"}
+
+
+def nine_in_ten_controlled() -> bool:
+    rows = _quality()
+    plain = {row["id"] for row in rows if row["quality"] == "none"}
+    return 15 <= len(plain) <= 45 and len({row["id"] for row in rows}) == 300
+
+
+def dpo_args() -> bool:
+    return {"beta", "loss_type", "label_smoothing"} <= set(known_names("DPOConfig"))
+
+
+def conversational() -> bool:
+    turns = pl.List(pl.Struct({"role": pl.String(), "content": pl.String()}))
+    columns = [SFT["prompt"], SFT["completion"], PREFERENCE["chosen"], PREFERENCE["rejected"], QUALITY["prompt"]]
+    return all(column == turns for column in columns)
+
+
+def over_long_rows_are_counted() -> bool:
+    from tuneworks.trainers.masks import MOST_CUT, MaskReport
+
+    return "cut" in MaskReport.__dataclass_fields__ and MOST_CUT < 1

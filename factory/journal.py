@@ -13,6 +13,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -142,8 +143,14 @@ class Journaled:
         task = self._asking.get(key)
         if task is None:
             task = self._asking[key] = asyncio.create_task(self._ask(key, request))
-            task.add_done_callback(lambda _: self._asking.pop(key, None))
+            task.add_done_callback(partial(self._asked, key))
         return await asyncio.shield(task)
+
+    def _asked(self, key: str, task: "asyncio.Task[Completion]") -> None:
+        """Forget the task, and look at its failure: nobody may be waiting for it any more."""
+        self._asking.pop(key, None)
+        if not task.cancelled():
+            task.exception()
 
     async def close(self) -> None:
         asking = list(self._asking.values())

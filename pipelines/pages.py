@@ -1,6 +1,7 @@
 """What the command line prints: one function a page."""
 
 import inspect
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,7 @@ def kinds(console: Console, kind: str | None) -> None:
     plugin = table[kind]
     console.print(f"[bold]{kind}[/bold] ({plugin.family.removesuffix('s')})\n{_summary(plugin)}\n", highlight=False)
     for preset, options in plugin.presets.items():
-        held = ", ".join(f"{name}: {value}" for name, value in options.items())
+        held = ", ".join(f"{name}: {json.dumps(value)}" for name, value in options.items())
         console.print(f"  [bold]preset: {preset}[/bold]  [dim]{escape(held)}[/dim]", highlight=False)
     for name, option in plugin.model_fields.items():
         default = "needed" if option.is_required() else f"default {_default(option.get_default())}"

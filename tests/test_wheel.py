@@ -32,5 +32,7 @@ def test_a_wheel_from_the_sdist_runs_beside_factory_boy(tmp_path: Path) -> None:
         "from tuneworks.factory.seeds import read_seeds as r; print(len(r('builtin', '')), len(r('builtin-zh', '')))"
     )
     assert call(python, "-c", packaged, where=tmp_path).split() == ["175", "60"]
+    report = call(tmp_path / "empty" / "bin" / "tuneworks", "conformance", where=tmp_path)
+    assert "## Constitutional AI" in report
     recipe = call(tmp_path / "empty" / "bin" / "tuneworks", "recipe", "quickstart", where=tmp_path)
     assert "name: quickstart" in recipe

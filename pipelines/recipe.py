@@ -36,7 +36,8 @@ class Source(Section):
     """Seed tasks to make more from: `builtin` (English), `builtin-zh` (Chinese), or a JSON Lines file. Also `red-team`
     and `red-team-zh`, prompts that test an answer, and `documents` and `documents-zh`, short texts."""
     file: str | None = None
-    """Records as they are: a .jsonl, .json or .parquet file of instructions, messages or prompts."""
+    """Records as they are: a .jsonl, .json, .parquet or .csv file of instructions, messages, prompts, preferences or
+    documents."""
     stages: tuple[Stage, ...] = ()
     """Generators and filters, in order."""
 

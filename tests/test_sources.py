@@ -18,6 +18,7 @@ from tuneworks.factory.record import Record, Rejected, to_rejected_table, to_tab
 from tuneworks.pipelines.sources import check_file, read_file
 from tuneworks.pipelines.sources.layouts import parse
 from tuneworks.pipelines.sources.turns import dialogue, where_they_part
+from tuneworks.trainers.rows import sft_rows
 
 HI, HELLO, NO = ({"role": r, "content": c} for r, c in (("user", "Hi"), ("assistant", "Hello"), ("assistant", "No")))
 SYSTEM = {"role": "system", "content": "Be kind."}
@@ -122,7 +123,7 @@ def test_tables_of_text(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text('\ufeffprompt,completion,label\n"Say ""hi"",\ntwice","007",false\nName a fish.,,\n')
     first, second = load(tmp_path / "r.csv")
     assert isinstance(first, Record) and first.prompt_text == 'Say "hi",\ntwice'
-    assert first.answers[0].text == "007" and first.answers[0].scores == {"reward": 0.0}
+    assert first.answers[0].text == "007" and first.answers[0].scores == {"reward": 0.0, "pair": 0.0}
     assert isinstance(second, Record) and not second.answers
 
     (tmp_path / "r.tsv").write_text('"Is it?"\\nOptions:\\n- yes\tyes\tIt is.\nWhat?\tthat\t\n')
@@ -139,6 +140,8 @@ def test_a_label_is_the_reward_of_the_lone_answer(tmp_path: Path, mark: object, 
     first, second, task = kept(tmp_path / "r.json")
     assert first.answers[0].scores.get("reward") == second.answers[0].scores.get("reward") == reward
     assert task.answers[0].scores == {}, "a task's own label is no mark"
+    trained_on = [row["prompt"][0]["content"] for row in sft_rows([first, second, task])]
+    assert trained_on == (["Is it so?"] if mark is False else ["Hi", "Hi", "Is it so?"])
 
 
 def test_every_instance_of_a_task_is_a_record(tmp_path: Path) -> None:

@@ -44,14 +44,19 @@ def sft_rows(records: Iterable[Record]) -> Iterator[Row]:
     """The best answer of each record; of equals, and where nothing is scored, the first."""
     for record in records:
         if sft_reason(record) is None:
-            best = max(_answers(record), key=lambda answer: _reward(answer, otherwise=-math.inf))
-            yield {"id": record.id, "prompt": _turns(record.prompt), "completion": _turn(best)}
+            yield {"id": record.id, "prompt": _turns(record.prompt), "completion": _turn(_best(record))}
 
 
 def sft_reason(record: Record) -> str | None:
     if not _answers(record):
         return "it has no answer with text"
+    if _best(record).scores.get(PAIR) == 0.0:
+        return "its best answer is marked as a bad one"
     return _prompt_reason(record)
+
+
+def _best(record: Record) -> Answer:
+    return max(_answers(record), key=lambda answer: _reward(answer, otherwise=-math.inf))
 
 
 def preference_rows(records: Iterable[Record], min_margin: float = -math.inf) -> Iterator[Row]:

@@ -12,7 +12,7 @@ from tuneworks.factory.errors import InputError
 from tuneworks.factory.form import whole_characters
 from tuneworks.factory.formats.layouts import reasoned
 from tuneworks.factory.language import language_of
-from tuneworks.factory.record import REWARD, Answer, Fact, Message
+from tuneworks.factory.record import PAIR, REWARD, Answer, Fact, Message
 from tuneworks.factory.seeds import task_prompt
 from tuneworks.pipelines.sources.turns import dialogue, is_dialogue, messages, where_they_part
 
@@ -24,7 +24,7 @@ Row = Mapping[str, Any]
 CONVERSATIONS = {"messages": "messages", "conversations": "sharegpt", "prompt": "prompt"}
 WORKED = ("question", "answer", "reasoning")
 DOCUMENTS = ("text", "document")
-PAIR = ("chosen", "rejected")
+SIDES = ("chosen", "rejected")
 ANSWERS = ("output", "response", "completion")
 LABELS = ("kto_tag", "label")
 
@@ -57,7 +57,7 @@ def parse(row: object, where: str) -> Iterator[Parsed]:
 
 def _parsed(row: Row, where: str) -> Parsed:
     asked = _asked(row, where)
-    if all(name in row for name in PAIR):
+    if all(name in row for name in SIDES):
         return _pair(asked, row, where)
     names = [name for name in ANSWERS if name in row]
     said = [[*asked.prompt, *_said(row[name], f"{name} of {where}")] for name in names]
@@ -79,8 +79,8 @@ def _asked(row: Row, where: str) -> Parsed:
             plain = isinstance(row[column], str) and column == "prompt"
             turns = [Message("user", _text(row, column, where))] if plain else messages(row[column], where)
             return Parsed(layout, _with_system(turns, row, where))
-    if all(name in row for name in PAIR):
-        return Parsed("dialogue" if any(is_dialogue(row[name]) for name in PAIR) else "implicit", [])
+    if all(name in row for name in SIDES):
+        return Parsed("dialogue" if any(is_dialogue(row[name]) for name in SIDES) else "implicit", [])
     if all(name in row for name in WORKED):
         question, answer, reasoning = (_text(row, name, where).strip() for name in WORKED)
         text = reasoned(reasoning, answer, language_of(question)) if answer else ""
@@ -111,15 +111,15 @@ def _with_system(turns: list[Message], row: Row, where: str) -> list[Message]:
 
 def _pair(asked: Parsed, row: Row, where: str) -> Parsed:
     """Both answers, each alone or at the end of the whole conversation."""
-    said = [_said(row[name], f"{name} of {where}", apart=bool(asked.prompt)) for name in PAIR]
-    if not asked.prompt and all(isinstance(row[name], str) for name in PAIR) and asked.layout != "dialogue":
+    said = [_said(row[name], f"{name} of {where}", apart=bool(asked.prompt)) for name in SIDES]
+    if not asked.prompt and all(isinstance(row[name], str) for name in SIDES) and asked.layout != "dialogue":
         raise InputError(f"{where} has chosen and rejected, but nothing says what was asked; add a column prompt")
     whole = [turns if turns and turns[0].role != "assistant" else [*asked.prompt, *turns] for turns in said]
-    prompt, answers, reason = _split(whole, [f"{name} answer" for name in PAIR])
+    prompt, answers, reason = _split(whole, [f"{name} answer" for name in SIDES])
     parts = where_they_part(*map(_without_answer, whole))
     if parts is not None:
         reason = f"chosen and rejected answer different prompts: they part at turn {parts}"
-    rewards = (GOOD, BAD) if len(answers) == len(PAIR) else ()
+    rewards = (GOOD, BAD) if len(answers) == len(SIDES) else ()
     scored = [replace(a, scores={REWARD: reward}) for a, reward in zip(answers, rewards, strict=False)] or answers
     layout = asked.layout if asked.layout in {"dialogue", "implicit"} else "preference"
     return _checked(replace(asked, layout=layout, prompt=prompt, answers=scored, reason=reason))
@@ -153,13 +153,14 @@ def _without_answer(turns: Sequence[Message]) -> Sequence[Message]:
 
 
 def _labelled(parsed: Parsed, row: Row) -> Parsed:
-    """With the reward of a lone answer that a label calls good or bad, as data for KTO does."""
+    """With the reward of a lone answer that a label calls good or bad, as data for KTO does; marked, so that no bad one
+    is trained on for want of a better."""
     names = LABELS if parsed.layout != "alpaca" else LABELS[:1]  # a task's own label is no mark
     marks = {"true": GOOD, "false": BAD}  # a .csv file holds texts alone
     given = next((mark for name in names if (mark := marks.get(str(row.get(name)).lower())) is not None), None)
     if given is None:
         return parsed
-    answers = [replace(answer, scores={REWARD: given}) for answer in parsed.answers]
+    answers = [replace(answer, scores={REWARD: given, PAIR: given}) for answer in parsed.answers]
     reason = parsed.reason or (None if answers else "it has a label and no answer that it marks")
     return replace(parsed, layout="kto", answers=answers, reason=reason)
 

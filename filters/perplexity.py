@@ -101,8 +101,8 @@ class Perplexity(Filter):
         ]
         frame = pl.DataFrame(measured, schema=list(MEASURES)[:3], orient="row").cast(pl.Float64)
         known = pl.DataFrame({"tokens": tokens}, schema={"tokens": pl.UInt32})
-        limit = pl.lit(scorer.longest).cast(pl.UInt32).alias("longest")
-        return frame.hstack(known).with_columns(limit, pl.lit(None, dtype=pl.Float64).alias("zlib")).select(MEASURES)
+        limit, unknown = pl.lit(scorer.longest, dtype=pl.UInt32), pl.lit(None, dtype=pl.Float64)
+        return frame.hstack(known).with_columns(longest=limit, zlib=unknown).select(list(MEASURES))
 
     def reject(self, measures: pl.DataFrame) -> pl.Series:
         """Records without an answer stay: nothing can be said of them."""

@@ -20,6 +20,7 @@ from tuneworks.factory.form import Filled, Form, fill
 from tuneworks.factory.generator import Generator
 from tuneworks.factory.judge import Judge
 from tuneworks.factory.language import Language, language_of
+from tuneworks.factory.plugin import File
 from tuneworks.factory.prompts import filled, load_prompts
 from tuneworks.factory.record import REWARD, Answer, Fact, Message, Record, Rejected
 from tuneworks.factory.rouge import rouge_l, unicode_tokens
@@ -100,15 +101,12 @@ class BackTranslation(Generator):
     """Pairs with a lower mark, 1 to 5, from the model as judge are rejected; 0 marks none."""
     max_characters: int = Field(default=3000, ge=1)
     """A longer document is cut at the last end of a paragraph before."""
-    prompts: str | None = None
+    prompts: File | None = None
     """A YAML file with prompts of your own in the place of ours."""
 
     def check(self) -> None:
         super().check()
         load_prompts(self.prompts, PROMPTS)
-
-    def reads(self) -> tuple[str, ...]:
-        return (*super().reads(), *((self.prompts,) if self.prompts else ()))
 
     def calls(self, records: int) -> int:
         return records * (2 if self.min_mark else 1)

@@ -13,6 +13,7 @@ from typing import ClassVar
 from tuneworks.factory.engine import Engine, Request
 from tuneworks.factory.errors import EngineError
 from tuneworks.factory.language import Language, language_of
+from tuneworks.factory.plugin import File
 from tuneworks.factory.prompts import filled, load_prompts
 from tuneworks.factory.record import Answer, Message, Record
 from tuneworks.factory.reward import Reward
@@ -53,14 +54,11 @@ class Judge(Reward):
 
     kind: ClassVar[str] = "judge"
 
-    prompts: str | None = None
+    prompts: File | None = None
     """A YAML file of your own texts for the prompts `question` and `opening`; ours when left out."""
 
     def check(self) -> None:
         load_prompts(self.prompts, PROMPTS)
-
-    def reads(self) -> tuple[str, ...]:
-        return (self.prompts,) if self.prompts is not None else ()
 
     async def score(self, record: Record, answer: Answer, engine: Engine) -> float:
         ask = self._texts[language_of(record.prompt_text)]

@@ -19,6 +19,7 @@ from tuneworks.factory.example_turns import example_turns
 from tuneworks.factory.flight import in_order
 from tuneworks.factory.form import Filled, Form, fill
 from tuneworks.factory.language import Language, language_of
+from tuneworks.factory.plugin import File
 from tuneworks.factory.prompts import filled, load_prompts
 from tuneworks.factory.record import Answer, Message, Record, Rejected, best_answer
 from tuneworks.factory.rouge import rouge_l, unicode_tokens
@@ -97,15 +98,12 @@ class MultiTurn(Answering):
 
     turns: int = Field(default=1, ge=1, le=10)
     """How many more times the person asks. Where a turn cannot be made, the record keeps those before it."""
-    prompts: str | None = None
+    prompts: File | None = None
     """A YAML file with prompts of your own in the place of ours."""
 
     def check(self) -> None:
         super().check()
         load_prompts(self.prompts, PROMPTS)
-
-    def reads(self) -> tuple[str, ...]:
-        return (*super().reads(), *((self.prompts,) if self.prompts else ()))
 
     def calls(self, records: int) -> int:
         return records * 2 * self.turns

@@ -5,15 +5,24 @@ The docstrings are the command line's help, the JSON Schema's descriptions and t
 
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, ClassVar, Self, cast
+from typing import Annotated, Any, ClassVar, Self, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
+from pydantic.fields import FieldInfo
 
 Spec = str | Mapping[str, Any]
 """How a plugin is written in a recipe: its name, or {name: {option: value}}."""
 
 Build = Callable[[str, object, str], "Plugin"]
 """(family, spec, field) -> the plugin that the spec names; the catalog's, handed down as validation context."""
+
+
+class NamesFile:
+    """Marks an option that names a file."""
+
+
+File = Annotated[str, NamesFile()]
+"""An option that names a file whose content decides, too, what comes out."""
 
 
 class Plugin(BaseModel):
@@ -55,8 +64,10 @@ class Plugin(BaseModel):
             part.check()
 
     def reads(self) -> tuple[str, ...]:
-        """Files whose content decides what comes out, as the options name them."""
-        return tuple(file for part in self.parts() for file in part.reads())
+        """Files whose content decides what comes out: the options of the type File, and those of the parts."""
+        own = (getattr(self, name) for name, option in type(self).model_fields.items() if _names_file(option))
+        files = tuple(file for file in own if file is not None)
+        return (*files, *(file for part in self.parts() for file in part.reads()))
 
     def parts(self) -> Iterator["Plugin"]:
         """The plugins among the options."""
@@ -79,6 +90,12 @@ class Plugin(BaseModel):
         made_of = {name: _spec(value) for name, value in values.items() if _holds_plugins(value)}
         plain = self.model_dump(mode="json", exclude=set(made_of))
         return {self.kind: {name: made_of[name] if name in made_of else plain[name] for name in values}}
+
+
+def _names_file(option: FieldInfo) -> bool:
+    """Pydantic takes the mark off `File` into the option's metadata, and leaves it on the one in `File | None`."""
+    inside = [mark for kind in get_args(option.annotation) for mark in getattr(kind, "__metadata__", ())]
+    return any(isinstance(mark, NamesFile) for mark in (*option.metadata, *inside))
 
 
 def _holds_plugins(value: object) -> bool:

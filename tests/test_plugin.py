@@ -11,7 +11,7 @@ from tuneworks.factory.best_of_n import BestOfN
 from tuneworks.factory.engines.openai import OpenAI
 from tuneworks.factory.engines.transformers import Transformers
 from tuneworks.factory.judge import Judge
-from tuneworks.factory.plugin import Plugin
+from tuneworks.factory.plugin import File, Plugin
 from tuneworks.factory.self_instruct import SelfInstruct
 
 
@@ -110,3 +110,20 @@ def test_an_unknown_preset_is_named_with_the_nearest() -> None:
         Cooked.model_validate({"preset": "papre"})
     with pytest.raises(ValidationError, match="has no preset 3; there are: paper"):
         Cooked.model_validate({"preset": 3})
+
+
+class Cellar(Plugin):
+    kind: ClassVar[str] = "cellar"
+    family: ClassVar[str] = "rooms"
+
+    list: File
+    """What is in it."""
+    map: File | None = None
+    """Where it is."""
+    owner: str = "nobody"
+    """Whose."""
+
+
+def test_files_are_the_options_of_that_type() -> None:
+    assert Cellar(list="wine.txt", owner="me").reads() == ("wine.txt",)
+    assert Cellar(list="wine.txt", map="plan.txt").reads() == ("wine.txt", "plan.txt")

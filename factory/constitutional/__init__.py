@@ -19,6 +19,7 @@ from tuneworks.factory.engine import Engine, Request
 from tuneworks.factory.flight import in_order
 from tuneworks.factory.form import Unfilled
 from tuneworks.factory.language import Language, language_of
+from tuneworks.factory.plugin import File
 from tuneworks.factory.prompts import load_prompts
 from tuneworks.factory.record import Answer, Fact, Message, Record, Rejected, best_answer
 
@@ -40,11 +41,11 @@ class Constitutional(Answering):
 
     rounds: int = Field(default=2, ge=1)
     """How often an answer is criticised and revised, each time by another draw of a principle."""
-    constitution: str | None = None
+    constitution: File | None = None
     """A YAML file with principles of your own: a list of id, topic, critique and revision, or one under en and zh."""
-    examples: str | None = None
+    examples: File | None = None
     """A YAML file with examples of your own in place of ours; an empty list shows the model none."""
-    prompts: str | None = None
+    prompts: File | None = None
     """A YAML file with your own words for what is asked around a principle."""
     own_answer: bool = False
     """Begin with the record's best answer, where it has one, instead of asking for a new one."""
@@ -69,10 +70,6 @@ class Constitutional(Answering):
     def check(self) -> None:
         super().check()
         self._read()
-
-    def reads(self) -> tuple[str, ...]:
-        named = (self.constitution, self.examples, self.prompts)
-        return (*super().reads(), *(file for file in named if file is not None))
 
     def _read(self) -> Reading:
         return Reading(

@@ -18,6 +18,7 @@ from tuneworks.factory.evol_instruct.prompts import PROMPTS
 from tuneworks.factory.evol_instruct.rounds import Line, Rounds
 from tuneworks.factory.flight import in_order
 from tuneworks.factory.language import Language, language_of
+from tuneworks.factory.plugin import File
 from tuneworks.factory.prompts import load_prompts
 from tuneworks.factory.record import Record, Rejected
 
@@ -56,7 +57,7 @@ class EvolInstruct(Answering):
     leads: bool = True
     """Begin each evolution with words of its parent and a few more, which a small model needs; no engine that holds
     replies to a schema is led."""
-    prompts: str | None = None
+    prompts: File | None = None
     """A YAML file with prompts of your own in place of ours."""
     max_tokens: int = Field(default=512, ge=1)
     """Most tokens an evolved instruction, or its answer, may have; what is cut off there is not used."""
@@ -75,9 +76,6 @@ class EvolInstruct(Answering):
     def check(self) -> None:
         super().check()
         load_prompts(self.prompts, PROMPTS)
-
-    def reads(self) -> tuple[str, ...]:
-        return (*super().reads(), *([self.prompts] if self.prompts else []))
 
     def calls(self, records: int) -> int:
         judged, answered = "no_gain" in self.rules, bool({"sorry", "blank"} & set(self.rules))

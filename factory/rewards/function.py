@@ -16,6 +16,7 @@ from typing import ClassVar
 
 from tuneworks.factory.engine import Engine
 from tuneworks.factory.errors import EngineError, RecipeError
+from tuneworks.factory.plugin import File
 from tuneworks.factory.record import Answer, Record, fingerprint
 from tuneworks.factory.reward import Reward, Scores, whole_prompt
 from tuneworks.factory.rewards.scoring import alone, first_line, score_each
@@ -28,16 +29,13 @@ class Function(Reward):
 
     kind: ClassVar[str] = "function"
 
-    file: str
+    file: File
     """The Python file; it is run, so name only one you trust."""
     name: str = "score"
     """The function: score(prompt, answer) -> float with texts, or score(record, answer) -> float."""
 
     def check(self) -> None:
         compute_of(self.file, self.name)
-
-    def reads(self) -> tuple[str, ...]:
-        return (self.file,)
 
     async def score(self, record: Record, answer: Answer, engine: Engine) -> float:
         return await alone(self, record, answer, engine)

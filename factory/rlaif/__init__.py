@@ -18,6 +18,7 @@ from tuneworks.factory.engine import Engine
 from tuneworks.factory.errors import RecipeError
 from tuneworks.factory.flight import in_order
 from tuneworks.factory.pair_rules import unmarked
+from tuneworks.factory.plugin import File
 from tuneworks.factory.prompts import load_prompts
 from tuneworks.factory.record import Record, Rejected
 from tuneworks.factory.rlaif.comparing import Comparer
@@ -44,14 +45,14 @@ class Rlaif(Answering):
     """How many answers are compared; what a record lacks is sampled, and all of those it has are used."""
     principles: int = Field(default=4, ge=1)
     """How many comparison principles are drawn for each pair of answers; the labels by each are averaged."""
-    file: str | None = None
+    file: File | None = None
     """A YAML file with your own principles: a list of questions such as "Which answer is kinder?", or such lists under
     `en` and `zh`; our twenty when left out."""
     reasoning: bool = False
     """Whether the model compares the two in words before its letter is read."""
     clamp: tuple[float, float] | None = None
     """No single reading counts for less or more than these; 0.4 and 0.6 when left out and the model reasons."""
-    prompts: str | None = None
+    prompts: File | None = None
     """A YAML file of your own texts for `question`, `opening`, `reasoning` and `verdict`; ours when left out."""
     temperature: float = Field(default=1.0, ge=0)
     """How far apart the sampled answers are; 0 would make them all alike."""
@@ -76,9 +77,6 @@ class Rlaif(Answering):
                     f"rlaif draws {self.principles} principles for a pair and {self.file or 'our list'} holds "
                     f"{len(texts)}; lower principles or write more"
                 )
-
-    def reads(self) -> tuple[str, ...]:
-        return tuple(file for file in (self.file, self.prompts) if file is not None)
 
     async def generate(self, records: Sequence[Record], engine: Engine, dice: Dice) -> AsyncIterator[Record | Rejected]:
         labeller = self._labeller(engine, dice)

@@ -11,6 +11,7 @@ from tuneworks.factory.engine import Engine
 from tuneworks.factory.flight import in_order
 from tuneworks.factory.generator import Generator
 from tuneworks.factory.language import language_of
+from tuneworks.factory.plugin import File
 from tuneworks.factory.prompts import load_prompts
 from tuneworks.factory.record import Record, Rejected
 from tuneworks.factory.self_instruct.bootstrap import Bootstrap
@@ -59,15 +60,12 @@ class SelfInstruct(Generator):
     """Said to the model as the system message when it is asked for an output, and not kept in the record."""
     layout: Layout = "plain"
     """plain: the instruction, an empty line, the input. varied: one of several layouts, by dice."""
-    prompts: str | None = None
+    prompts: File | None = None
     """A YAML file with prompts of your own in the place of ours."""
 
     def check(self) -> None:
         super().check()
         load_prompts(self.prompts, PROMPTS)
-
-    def reads(self) -> tuple[str, ...]:
-        return (*super().reads(), *((self.prompts,) if self.prompts else ()))
 
     def calls(self, records: int) -> int:
         listing = self.target // 4

@@ -17,6 +17,7 @@ from tuneworks.factory.dice import Dice
 from tuneworks.factory.engine import Engine, Request
 from tuneworks.factory.generator import Generator
 from tuneworks.factory.language import Language, language_of
+from tuneworks.factory.plugin import File
 from tuneworks.factory.prompts import filled, load_prompts
 from tuneworks.factory.record import Answer, Fact, Message, Record, Rejected
 from tuneworks.factory.rouge import ascii_tokens
@@ -106,15 +107,12 @@ class OneCall(Generator):
     """0 takes the likeliest token each time."""
     layout: Layout = "plain"
     """plain: the instruction, an empty line, the input. varied: one of several layouts, by dice."""
-    prompts: str | None = None
+    prompts: File | None = None
     """A YAML file with prompts of your own in the place of ours."""
 
     def check(self) -> None:
         super().check()
         load_prompts(self.prompts, PROMPTS)
-
-    def reads(self) -> tuple[str, ...]:
-        return (*super().reads(), *((self.prompts,) if self.prompts else ()))
 
     def calls(self, records: int) -> int:
         return max(1, 2 * self.target // self.per_reply)

@@ -38,7 +38,7 @@ bench: .venv/dev
 	touch $@
 
 .venv/dev: .venv/demo
-	$(PIP) -e ".[local,train,embed,dev]"
+	$(PIP) -e ".[local,train,embed,fast,language,dev]"
 	touch $@
 
 # vLLM's build for processors without its pins on packages that are not needed to serve text.

@@ -1,6 +1,8 @@
-"""Filter: options plus two verbs, measuring (may be expensive, never generates text) and rejecting (cheap).
+"""Filter: options plus two verbs, measuring (may be expensive, never generates text) and deciding (cheap).
 
-They are apart so that a threshold can be changed later without measuring again.
+They are apart so that a threshold can be changed later without measuring again. Measuring looks at each row alone, so a
+table is measured slice by slice, in one process or several, and never needs to be in memory whole. Deciding sees the
+measurements of all rows at once, so that what stays does not depend on how the work was cut.
 """
 
 from abc import abstractmethod
@@ -14,12 +16,23 @@ from tuneworks.factory.plugin import Plugin
 class Filter(Plugin):
     family: ClassVar[str] = "filters"
 
+    measured_by: ClassVar[tuple[str, ...] | None] = None
+    """The options that `measure` reads: while they stay, measurements are used again. None: it may read any of them."""
+    by_process: ClassVar[bool] = False
+    """Whether measuring is Python's own work on every row, so that several processes are worth starting."""
+
     @abstractmethod
     def measure(self, table: pl.DataFrame) -> pl.DataFrame:
-        """One row of measurements for each record of `table`, in its order; no column depends on a threshold."""
+        """One row of measurements for each record of `table`, in its order, each a function of that record alone. No
+        column depends on a threshold. The run adds the record's `id` where the frame has none."""
         ...
 
     @abstractmethod
     def reject(self, measures: pl.DataFrame) -> pl.Series:
         """For each row one sentence with the number that decided, or null where the record stays (dtype String)."""
         ...
+
+    def verdicts(self, measures: pl.DataFrame) -> pl.DataFrame:
+        """`reason` as `reject` gives it, and whatever else is known once all is decided, such as the `nearest` record
+        that stays and its `score`."""
+        return pl.DataFrame({"reason": self.reject(measures)})

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tuneworks.factory.errors import InputError
+from tuneworks.factory.files import check_file, rows_of
 from tuneworks.factory.record import Record, Rejected
-from tuneworks.pipelines.sources.files import check_file, rows_of
 from tuneworks.pipelines.sources.layouts import parse
 
 __all__ = ["check_file", "read_file"]

@@ -1,17 +1,19 @@
 """ROUGE-L between texts, and the index that says how new a text is (Self-Instruct's rule, arXiv:2212.10560).
 
-Every token becomes one character, and rapidfuzz finds the longest common subsequence (LCS) of two strings. They
-are held by length: between lengths m and n the F-measure, 2·LCS/(m+n), depends on the LCS alone, so limits are
-whole numbers and exact (rapidfuzz's cut-off for fractions is not, at the edge). Scores come from the float formula
-of the package rouge_score: a text at exactly the limit is decided as in the published code.
+Every token becomes one character, and rapidfuzz finds the longest common subsequence (LCS) of two strings. Scores come
+from the float formula of the package rouge_score: a text at exactly the limit is decided as in the published code.
+For all pairs of many texts there is `overlap.join`.
 """
 
 import re
 import unicodedata
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
+from numpy.typing import NDArray
 from rapidfuzz import process
 from rapidfuzz.distance import LCSseq
 
@@ -28,6 +30,13 @@ Korean puts spaces between words, so Hangul is not among them."""
 
 CHARACTERS = 0x110000
 """As many tokens have a character of their own."""
+
+STEP = 0.05
+"""Texts are compared by the highest score they may have, so much of it at a time: the first mostly show that no more
+are needed."""
+
+ROUNDING = 1e-9
+"""More than two ways to compute a score differ by."""
 
 
 def unicode_tokens(text: str) -> list[str]:
@@ -82,95 +91,77 @@ class Neighbour:
 
 
 class RougeIndex:
-    """A growing pool of texts that answers which one is most similar to a new text."""
+    """A growing pool of texts that answers which one is most similar to a new text.
+
+    How many tokens a text shares with each held one, whatever their order, is the sum of lists of who holds them; no
+    common subsequence is longer. So the few that this lets come close are compared, and no other.
+    """
 
     def __init__(self, tokens: Tokens = unicode_tokens) -> None:
-        self._pool = _Pool(tokens)
+        self._tokens = tokens
+        self._numbers: dict[str, int] = {}
         self._texts: list[str] = []
+        self._sequences: list[Encoded] = []
+        self._sizes = array("i")
+        self._holders: dict[tuple[int, int], array[int]] = {}
 
     def __len__(self) -> int:
         return len(self._texts)
 
     def add(self, text: str) -> int:
         """Hold `text`; its position, counted from 0."""
+        position, numbers = len(self._texts), self._encoded(text)
+        for key in _keys(numbers):
+            self._holders.setdefault(key, array("i")).append(position)
         self._texts.append(text)
-        return self._pool.add(self._pool.encode(text))
+        self._sequences.append(_sequence(numbers))
+        self._sizes.append(len(numbers))
+        return position
 
     def nearest(self, text: str) -> Neighbour | None:
         """The most similar text held, of equals the earliest; None when none shares a token with `text`."""
-        sequence = self._pool.encode(text)
-        best, best_position = 0.0, -1
-        for length, bound in self._pool.lengths(len(sequence)):
-            if bound < best:
-                break
-            score, position = self._pool.best(sequence, length, best)
-            if score > best or (score == best > 0 and position < best_position):
-                best, best_position = score, position
-        return Neighbour(best_position, self._texts[best_position], best) if best else None
+        numbers = self._encoded(text)
+        holders = [np.frombuffer(self._holders[key], np.int32) for key in _keys(numbers) if key in self._holders]
+        if not holders:
+            return None
+        sizes = np.frombuffer(self._sizes, np.int32)
+        shared = np.bincount(np.concatenate(holders), minlength=len(sizes))
+        ceiling = 2 * shared / (sizes + len(numbers))
+        at, best = self._highest(_sequence(numbers), ceiling)
+        return Neighbour(at, self._texts[at], best)
 
-
-Pair = tuple[int, int, float]
-
-
-def pairs(texts: Sequence[str], floor: float, tokens: Tokens = unicode_tokens) -> Iterator[Pair]:
-    """Every pair (later position, earlier position, score) with a score of at least `floor` > 0, in order."""
-    pool = _Pool(tokens)
-    for later, text in enumerate(texts):
-        sequence = pool.encode(text)
-        found: list[tuple[int, float]] = []
-        for length, bound in pool.lengths(len(sequence)):
-            if bound < floor:
-                break
-            found += pool.within(sequence, length, floor)
-        yield from ((later, earlier, score) for earlier, score in sorted(found))
-        pool.add(sequence)
-
-
-class _Pool:
-    """Token sequences by length: sequences of one length have scores that depend on the LCS alone."""
-
-    def __init__(self, tokens: Tokens) -> None:
-        self._tokens = tokens
-        self._numbers: dict[str, int] = {}
-        self._size = 0
-        self._sequences: dict[int, list[Encoded]] = {}
-        self._positions: dict[int, list[int]] = {}
-
-    def encode(self, text: str) -> Encoded:
+    def _encoded(self, text: str) -> list[int]:
         numbers = self._numbers
-        return _sequence([numbers.setdefault(token, len(numbers)) for token in self._tokens(text)])
+        return [numbers.setdefault(token, len(numbers)) for token in self._tokens(text)]
 
-    def add(self, sequence: Encoded) -> int:
-        self._sequences.setdefault(len(sequence), []).append(sequence)
-        self._positions.setdefault(len(sequence), []).append(self._size)
-        self._size += 1
-        return self._size - 1
+    def _highest(self, sequence: Encoded, ceiling: NDArray[np.float64]) -> tuple[int, float]:
+        """The nearest text and its score: those that may come highest are compared first."""
+        high = float(ceiling.max())
+        low, best = high - STEP, (0, 0.0)
+        places = np.flatnonzero(ceiling > low)
+        while True:
+            found = self._best(sequence, places)
+            best = max(best, found, key=lambda it: (it[1], -it[0]))
+            if best[1] > low + ROUNDING:
+                return best
+            high, low = low, max(low - STEP, best[1] - 2 * ROUNDING)
+            places = np.flatnonzero((ceiling > low) & (ceiling <= high))
 
-    def lengths(self, length: int) -> list[tuple[int, float]]:
-        """Lengths of held sequences with the highest score each allows beside `length` tokens, falling."""
-        bounds = ((n, _f_measure(min(length, n), length, n)) for n in self._sequences if n)
-        return sorted(bounds, key=lambda pair: -pair[1]) if length else []
-
-    def best(self, sequence: Encoded, length: int, floor: float) -> tuple[float, int]:
-        """The highest score among held sequences of this length, if at least `floor`, and its position."""
-        held = self._sequences[length]
-        fewest = max(1, _fewest_common(floor, len(sequence), length))
-        hit = process.extractOne(sequence, held, scorer=LCSseq.similarity, score_cutoff=fewest)
-        if hit is None:
-            return 0.0, -1
-        return _f_measure(int(hit[1]), len(sequence), length), self._positions[length][hit[2]]
-
-    def within(self, sequence: Encoded, length: int, floor: float) -> Iterator[tuple[int, float]]:
-        """Position and score of each held sequence of this length with a score of at least `floor`."""
-        held, positions = self._sequences[length], self._positions[length]
-        fewest = _fewest_common(floor, len(sequence), length)
-        hits = process.extract_iter(sequence, held, scorer=LCSseq.similarity, score_cutoff=fewest)
-        return ((positions[place], _f_measure(int(n), len(sequence), length)) for _, n, place in hits)
+    def _best(self, sequence: Encoded, places: NDArray[np.int64]) -> tuple[int, float]:
+        """Of the texts at these places the most similar, and its score."""
+        if not len(places):
+            return 0, 0.0
+        held = [self._sequences[place] for place in places.tolist()]
+        common = process.cdist([sequence], held, scorer=LCSseq.similarity, dtype=np.int32)[0]
+        scores = [_f_measure(int(c), len(sequence), len(other)) for c, other in zip(common, held, strict=True)]
+        best = max(scores)
+        return int(places[scores.index(best)]), best
 
 
-def _fewest_common(floor: float, m: int, n: int) -> int:
-    """The shortest common subsequence that gives a score of at least `floor`."""
-    common = max(0, int(floor * (m + n) / 2) - 1)
-    while _f_measure(common, m, n) < floor:
-        common += 1
-    return common
+def _keys(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Each token with how many equal ones precede it: two texts have as many of these in common as tokens."""
+    seen: dict[int, int] = {}
+    for number in numbers:
+        turn = seen.get(number, 0)
+        seen[number] = turn + 1
+        yield number, turn

@@ -17,9 +17,21 @@ class Filter(Plugin):
     family: ClassVar[str] = "filters"
 
     measured_by: ClassVar[tuple[str, ...] | None] = None
-    """The options that `measure` reads: while they stay, measurements are used again. None: it may read any of them."""
+    """The options that `measure` reads. None: it may read any of them."""
     by_process: ClassVar[bool] = False
     """Whether measuring is Python's own work on every row, so that several processes are worth starting."""
+
+    slice_rows: ClassVar[int] = 10_000
+    """Rows measured at once. A slice is what a killed build keeps: fewer where a row takes long."""
+
+    def measured_options(self) -> dict[str, object]:
+        """All that decides the measurements: while it stays the same, they are used again."""
+        options: dict[str, object] = self.written()[self.kind]
+        return options if self.measured_by is None else {name: options[name] for name in self.measured_by}
+
+    def asks_model(self) -> bool:
+        """Whether measuring runs a model."""
+        return False
 
     @abstractmethod
     def measure(self, table: pl.DataFrame) -> pl.DataFrame:

@@ -36,10 +36,13 @@ class Length(Filter):
             raise ValueError(f"max_answer_words {high} is below min_answer_words {low}: no answer would stay")
         return self
 
+    def measured_options(self) -> dict[str, object]:
+        """Answers are counted only where there is a limit on them."""
+        return {"answers": (self.min_answer_words, self.max_answer_words) != (None, None)}
+
     def measure(self, table: pl.DataFrame) -> pl.DataFrame:
-        return table.select(
-            words=word_count(asked()).cast(pl.UInt32), answer_words=word_count(answered()).cast(pl.UInt32)
-        )
+        answers = word_count(answered()) if self.measured_options()["answers"] else pl.lit(None, dtype=pl.UInt32)
+        return table.select(words=word_count(asked()), answer_words=answers)
 
     def reject(self, measures: pl.DataFrame) -> pl.Series:
         reason = pl.coalesce(

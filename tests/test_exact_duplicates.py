@@ -1,5 +1,7 @@
 """Exact duplicates: what makes two prompts the same, and that exactly one of each stays."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -7,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworks.factory.record import Answer, Message, Record, to_table
-from tuneworks.filters.exact_duplicates import ExactDuplicates, plain
+from tuneworks.factory.errors import InputError
+from tuneworks.factory.record import Answer, Message, Record, Role, to_table
+from tuneworks.filters.exact_duplicates import ExactDuplicates, plain, plain_prompt, plain_texts
 
 
 def reasons(filter_: ExactDuplicates, *records: Record) -> list[str | None]:
@@ -111,3 +114,84 @@ def test_empty_null_and_huge_tables(on: str) -> None:
     nulls = {name: pl.lit(None, dtype=empty.schema[name]) for name in ("answers", "prompt")}
     assert filter_.reject(filter_.measure(table)).to_list() == [None]
     assert filter_.reject(filter_.measure(table.with_columns(**nulls))).to_list() == [None]
+
+
+MIXED = st.text(
+    st.sampled_from("aA 1.,;!?\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\xa0\u2003\u3000\u200bßſÉé\u0301Ｂ。、，写İıﬁ\x00'"),
+    max_size=8,
+)
+
+
+@given(st.lists(MIXED | st.text(max_size=8) | st.none(), max_size=20))
+def test_all_rows_at_once_give_what_one_text_gives(texts: list[str | None]) -> None:
+    known = [text.encode("utf-8", "replace").decode() if text is not None else None for text in texts]
+    made = plain_texts(pl.Series(known, dtype=pl.String)).to_list()
+    assert made == [None if text is None else plain(text) for text in known]
+
+
+TURN = st.builds(Message, st.sampled_from(["system", "user", "assistant"]), MIXED)
+
+
+@given(st.lists(st.tuples(st.lists(TURN, max_size=3), st.none() | MIXED), max_size=12))
+def test_prompts_are_the_same_where_all_that_is_compared_is(rows: list[tuple[list[Message], str | None]]) -> None:
+    answered = [[Answer(answer)] if answer is not None else [] for _, answer in rows]
+    table = to_table(Record.born(prompt, answers=a) for (prompt, _), a in zip(rows, answered, strict=True))
+    prompts = [tuple((m.role, plain(m.content)) for m in prompt) for prompt, _ in rows]
+    both = [(said, None if a is None else plain(a)) for said, (_, a) in zip(prompts, rows, strict=True)]
+    measured = ExactDuplicates(on="prompt_and_answer").measure(table)
+    assert groups(measured["prompt"].to_list()) == groups(prompts)
+    assert groups(list(zip(measured["prompt"], measured["answer"], strict=True))) == groups(both)
+    turns = [[(m.role, m.content) for m in prompt] for prompt, _ in rows]
+    assert measured["prompt"].to_list() == list(map(plain_prompt, turns))
+    assert ExactDuplicates().measure(table)["prompt"].to_list() == measured["prompt"].to_list()
+
+
+def groups(values: Sequence[object]) -> list[int]:
+    """For each value the place of the first that equals it."""
+    return [values.index(value) for value in values]
+
+
+@pytest.fixture
+def test_set(tmp_path: Path) -> str:
+    talk = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello"},
+        {"role": "user", "content": "Go on."},
+    ]
+    rows = [{"prompt": "Name a city."}, {"prompt": talk}, {"prompt": "name a CITY"}]
+    file = tmp_path / "test.jsonl"
+    file.write_text("\n".join(json.dumps(row) for row in rows))
+    return str(file)
+
+
+@pytest.mark.parametrize("on", ["prompt", "prompt_and_answer"])
+def test_what_another_set_says_goes(on: str, test_set: str) -> None:
+    talk: list[tuple[Role, str]] = [("user", "hi"), ("assistant", "Hello!"), ("user", "Go on")]
+    records = [
+        Record.born("Name a city", answers=[Answer("Oslo")]),
+        Record.born("Name a river", answers=[Answer("Oder")]),
+        Record.born("name a city!", answers=[Answer("Lima")]),
+        Record.born([Message(*turn) for turn in talk]),
+        Record.born("Go on."),
+        Record.born("name a river", answers=[Answer("oder")]),
+    ]
+    filter_ = ExactDuplicates.model_validate({"on": on, "against": [test_set]})
+    filter_.check()
+    assert filter_.reads() == (test_set,)
+    verdicts = filter_.verdicts(filter_.measure(to_table(records)))
+    first, talked, kept = f"{test_set} row 1", f"{test_set} row 2", records[1].id
+    assert verdicts["nearest"].to_list() == [first, None, first, talked, None, kept]
+    what = on.replace("_", " ")
+    assert verdicts["reason"].to_list() == [
+        f"the same prompt as {first}",
+        None,
+        f"the same prompt as {first}",
+        f"the same prompt as {talked}",
+        None,
+        f"the same {what} as the kept record {kept}",
+    ]
+
+
+def test_another_set_that_is_not_there() -> None:
+    with pytest.raises(InputError, match="there is no file"):
+        ExactDuplicates(against=("nowhere.jsonl",)).check()

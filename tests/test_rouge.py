@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tuneworks.factory.errors import InputError
 from tuneworks.factory.record import Message, Record, to_table
 from tuneworks.factory.rouge import rouge_l, unicode_tokens
-from tuneworks.filters.rouge import FLOOR, Rouge
+from tuneworks.filters.rouge import LOWEST, Rouge
 
 LAKE = "Write a short poem about a lake in winter."
 SEA = "Write a short poem about a sea in winter."
@@ -49,7 +50,7 @@ families = st.lists(st.sampled_from("pqr"), max_size=2, unique=True).map(tuple)
 
 @given(
     st.lists(st.tuples(instructions, families), max_size=14),
-    st.sampled_from([0.4, 0.5, 2 / 3, 0.7, 0.8, 1.0]),
+    st.sampled_from([0.3, 0.4, 0.5, 2 / 3, 0.7, 0.8, 1.0]),
 )
 def test_the_kept_set_is_that_of_brute_force(rows: list[tuple[str, tuple[str, ...]]], limit: float) -> None:
     records = [made(text, i, parents) for i, (text, parents) in enumerate(rows)]
@@ -99,9 +100,9 @@ def test_instances_of_one_task_are_exempt_from_each_other() -> None:
 
 def test_one_instruction_for_all_stays_small() -> None:
     records = [made("Classify the tone of the text.", i) for i in range(3_000)]
-    measures = Rouge().measure(to_table(records))
-    assert measures["similar"].list.len().max() == 1
-    assert Rouge().reject(measures).null_count() == 1
+    assert [reason is None for reason in reasons(Rouge(), *records)] == [True, *[False] * 2_999]
+    family = [made("Classify the tone of the text.", i, ("task", f"call {i}")) for i in range(3_000)]
+    assert reasons(Rouge(), *family) == [None] * 3_000
 
 
 def test_prompt_compares_the_conversation_without_the_system() -> None:
@@ -127,26 +128,52 @@ def test_the_ascii_tokenizer_does_not_see_other_scripts() -> None:
     assert reasons(Rouge(), *pair)[1] is not None
 
 
-@pytest.mark.parametrize("limit", [FLOOR - 0.01, 1.01, -1, float("nan")])
+@pytest.mark.parametrize("limit", [LOWEST - 0.01, 1.01, -1, float("nan")])
 def test_limits_out_of_range_are_refused(limit: float) -> None:
     with pytest.raises(ValidationError):
         Rouge(max=limit)
 
 
-def test_measures_are_the_same_for_every_limit_and_survive_parquet(tmp_path: Path) -> None:
+def test_measures_are_of_each_row_alone_the_same_for_every_limit_and_survive_parquet(tmp_path: Path) -> None:
     table = to_table([Record.born(LAKE), Record.born(SEA), Record.born("What is 2 + 2?"), Record.born(LAKE + "!")])
     measures = Rouge().measure(table)
     assert measures.equals(Rouge(max=0.95).measure(table))
-    assert measures["row"].to_list() == [0, 1, 2, 3]
-    assert measures["similar"].list.len().to_list() == [0, 1, 0, 2]
-    assert measures["similar"][1].to_list() == [
-        {"row": 0, "id": table["id"][0], "score": rouge_l(unicode_tokens(LAKE), unicode_tokens(SEA))}
-    ]
+    assert measures.equals(pl.concat([Rouge().measure(table[:1]), Rouge().measure(table[1:])]))
+    assert measures["text"].to_list() == [LAKE, SEA, "What is 2 + 2?", LAKE + "!"]
     measures.write_parquet(tmp_path / "measures.parquet")
     stored = pl.read_parquet(tmp_path / "measures.parquet")
     for limit, kept in ((0.4, 2), (0.7, 2), (0.95, 3), (1.0, 4)):
         assert Rouge(max=limit).reject(stored).null_count() == kept
         assert Rouge(max=limit).reject(stored).to_list() == Rouge(max=limit).reject(measures).to_list()
+
+
+def test_verdicts_name_the_nearest_record_that_stays_and_its_score() -> None:
+    table = to_table([Record.born(LAKE), Record.born(SEA), Record.born("What is 2 + 2?")])
+    verdicts = Rouge().verdicts(Rouge().measure(table))
+    assert verdicts["nearest"].to_list() == [None, table["id"][0], None]
+    assert verdicts["score"].to_list() == [None, rouge_l(unicode_tokens(LAKE), unicode_tokens(SEA)), None]
+
+
+def test_records_near_another_set_go_and_count_for_nobody(tmp_path: Path) -> None:
+    (tmp_path / "test.jsonl").write_text('{"question": "What is an owl?"}\n{"question": "' + LAKE + '"}\n')
+    filter_ = Rouge(against=(f"{tmp_path}/test.jsonl",), max=0.8)
+    near_both, near_record = LAKE.replace("short", "long"), LAKE.replace("short", "long").replace("lake", "sea")
+    rejected = reasons(filter_, *map(Record.born, (near_both, near_record, SEA, near_record + "!", LAKE)))
+    assert rejected == [
+        f"ROUGE-L 0.889 to {tmp_path}/test.jsonl row 2 is above 0.8",
+        None,
+        f"ROUGE-L 0.889 to {tmp_path}/test.jsonl row 2 is above 0.8",
+        f"ROUGE-L 1.000 to the kept record {Record.born(near_record).id} is above 0.8",
+        f"ROUGE-L 1.000 to {tmp_path}/test.jsonl row 2 is above 0.8",
+    ]
+    assert filter_.reads() == (f"{tmp_path}/test.jsonl",)
+    with pytest.raises(InputError, match="there is no file"):
+        Rouge(against=(f"{tmp_path}/nothing.jsonl",)).check()
+    talk = [Message("user", "Hello."), Message("assistant", "Hi."), Message("user", "What is an owl?")]
+    assert [r is None for r in reasons(filter_, Record.born(talk))] == [False]
+    assert [r is None for r in reasons(Rouge(on="prompt", against=filter_.against, max=0.8), Record.born(talk))] == [
+        True
+    ]
 
 
 def test_empty_null_and_huge_tables() -> None:

@@ -1,0 +1,1 @@
+"""Sentence embeddings, and which of them lie close to each other."""

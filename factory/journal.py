@@ -12,6 +12,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -111,6 +112,27 @@ def _written(request: Request) -> str:
 
 def key_of(engine: str, request: Request) -> str:
     return hashlib.blake2b(f"{engine}\n{_written(request)}".encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Wrote:
+    """A call whose reply holds a text: the engine that was asked, and the request as the journal has it."""
+
+    engine: str
+    request: Mapping[str, Any]
+
+
+def wrote(path: Path, text: str) -> Wrote | None:
+    """The call in the journal at `path` that wrote this text, plain or inside of JSON, as far as one can be found."""
+    if not path.is_file() or not text.strip():
+        return None
+    in_json = json.dumps(text.strip(), ensure_ascii=False)[1:-1]
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+        row = db.execute(
+            "SELECT engine, request FROM calls WHERE instr(text, ?) OR instr(text, ?) ORDER BY length(text) LIMIT 1",
+            (text.strip(), in_json),
+        ).fetchone()
+    return Wrote(row[0], json.loads(row[1])) if row else None
 
 
 def unwritable(error: Exception) -> InputError:

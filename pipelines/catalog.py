@@ -31,11 +31,26 @@ from tuneworks.factory.rewards.remote import Remote
 from tuneworks.factory.rlaif import Rlaif
 from tuneworks.factory.self_instruct import SelfInstruct
 from tuneworks.factory.self_instruct.one_call import OneCall
+from tuneworks.filters.cap import Cap
+from tuneworks.filters.credentials import Secrets
+from tuneworks.filters.decontaminate import Decontaminate
+from tuneworks.filters.diversity import Diversity
 from tuneworks.filters.exact_duplicates import ExactDuplicates
+from tuneworks.filters.language import Language
 from tuneworks.filters.length import Length
+from tuneworks.filters.near_duplicates import NearDuplicates
 from tuneworks.filters.perplexity import Perplexity
+from tuneworks.filters.personal_data import PersonalData
 from tuneworks.filters.rouge import Rouge
 from tuneworks.filters.rules import Rules
+from tuneworks.filters.semantic_duplicates import SemanticDuplicates
+from tuneworks.filters.wording.answer_signs import CodeFences, Refusal, SelfReference
+from tuneworks.filters.wording.copied_input import CopiedInput
+from tuneworks.filters.wording.instruction_signs import AsksNothing, NeedsAttachment
+from tuneworks.filters.wording.listed_words import ListedWords
+from tuneworks.filters.wording.prompt_leakage import PromptLeakage
+from tuneworks.filters.wording.repetition import Repetition
+from tuneworks.filters.wording.truncated import Truncated
 from tuneworks.trainers.dpo import Dpo
 from tuneworks.trainers.quality import Quality
 from tuneworks.trainers.sft import Sft
@@ -55,7 +70,31 @@ BUILT_IN: Mapping[str, tuple[type[Plugin], ...]] = {
         Formats,
     ),
     "rewards": (Judge, Classifier, CrossEncoder, Function, Remote, Combined),
-    "filters": (Length, Rules, ExactDuplicates, Rouge, Perplexity),
+    "filters": (
+        Length,
+        ExactDuplicates,
+        Rouge,
+        NearDuplicates,
+        SemanticDuplicates,
+        Decontaminate,
+        Rules,
+        Refusal,
+        SelfReference,
+        Repetition,
+        Truncated,
+        CodeFences,
+        CopiedInput,
+        NeedsAttachment,
+        AsksNothing,
+        PromptLeakage,
+        ListedWords,
+        Language,
+        PersonalData,
+        Secrets,
+        Perplexity,
+        Cap,
+        Diversity,
+    ),
     "trainers": (Sft, Dpo, Quality),
 }
 

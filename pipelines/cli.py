@@ -11,15 +11,17 @@ from rich.console import Console
 
 from tuneworks import __version__
 from tuneworks.factory.errors import TuneworksError
-from tuneworks.pipelines import pages
+from tuneworks.pipelines import pages, why_pages
 from tuneworks.pipelines.conformance import checked, chosen, page
 from tuneworks.pipelines.initial import write_initial
 from tuneworks.pipelines.reading import run_folder
 from tuneworks.pipelines.recipe import load_recipe, recipe_path
+from tuneworks.pipelines.refilter import briefs, refiltered
 from tuneworks.pipelines.run import RECIPE, build, check, opened
 from tuneworks.pipelines.schema import json_schema
 from tuneworks.pipelines.training import train_all
 from tuneworks.pipelines.watching import Watching
+from tuneworks.pipelines.why_not import asked_record, judged
 
 USER_ERROR, INTERRUPTED = 2, 130
 
@@ -118,13 +120,42 @@ def look(
 
 
 @app.command()
-def show(
+def why(
     run: RunName,
     record: Annotated[str, typer.Argument(metavar="ID", help="A record's id, or the beginning of one.")],
     runs: Runs = Path("runs"),
 ) -> None:
-    """Show the whole life of one record: where it came from, every score and verdict."""
-    pages.show(console, run_folder(run, runs), record)
+    """Why a record is there, or went: its parents, what models were asked, every measurement and verdict."""
+    why_pages.why(console, run_folder(run, runs), record)
+
+
+@app.command("why-not")
+def why_not(
+    run: RunName,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="An instruction; - reads it from standard input.")],
+    answer: Annotated[str | None, typer.Option(help="An answer to it, for filters that judge answers.")] = None,
+    source: Annotated[str | None, typer.Option(help="Whose filters, where a run has several sources.")] = None,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Would this text be kept, as one more record of the run? If not, what stands against it."""
+    folder = run_folder(run, runs)
+    record = asked_record(sys.stdin.read() if text == "-" else text, answer)
+    why_pages.why_not(console, judged(load_recipe(str(folder / RECIPE)), folder, record, source))
+
+
+@app.command()
+def refilter(
+    run: RunName,
+    settings: Annotated[
+        list[str], typer.Option("--set", metavar="STEP.OPTION=VALUE", help="Another option, such as rouge.max=0.6.")
+    ],
+    runs: Runs = Path("runs"),
+    samples: Annotated[int, typer.Option(min=0, help="How many records to show of those that change.")] = 5,
+) -> None:
+    """Decide again from stored measurements with other thresholds, and show what changes. Asks no model."""
+    folder = run_folder(run, runs)
+    changes = refiltered(load_recipe(str(folder / RECIPE)), folder, settings)
+    why_pages.refilter(console, changes, briefs(folder, changes, samples), samples)
 
 
 @app.command()

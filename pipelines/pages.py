@@ -4,7 +4,6 @@ import inspect
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 from rich.console import Console
@@ -13,16 +12,12 @@ from rich.table import Table
 
 from tuneworks.factory.errors import RecipeError
 from tuneworks.factory.plugin import Plugin
-from tuneworks.factory.record import Record
 from tuneworks.pipelines import catalog
 from tuneworks.pipelines.dataset import SPLITS
 from tuneworks.pipelines.reading import (
     Made,
-    Verdict,
     dataset_rows,
-    life,
     models_trained,
-    parents,
     reasons,
     steps_made,
     survivals,
@@ -64,24 +59,6 @@ def look(console: Console, folder: Path, samples: int) -> None:
     _rows_table(console, rows)
     for name in rows:
         _samples(console, folder, name, samples)
-
-
-def show(console: Console, folder: Path, record_id: str) -> None:
-    verdicts = life(folder, record_id)
-    last = verdicts[-1].record
-    console.print(f"[bold]{last.id}[/bold]  source {escape(last.source) or '-'}", highlight=False)
-    if last.meta:
-        facts = ", ".join(f"{name} {value!r}" for name, value in last.meta.items())
-        console.print(facts, style="dim", markup=False, highlight=False)
-    for message in last.prompt:
-        _said(console, message.role, message.content)
-    for answer in last.answers:
-        scores = ", ".join(f"{name} {value:.3f}" for name, value in answer.scores.items())
-        _said(console, f"answer by {answer.by or 'unknown'}" + (f" ({scores})" if scores else ""), answer.text)
-    console.print("\n[bold]Its way through the run[/bold]")
-    for verdict in verdicts:
-        _verdict(console, verdict)
-    _ancestors(console, parents(folder, last), len(last.parents))
 
 
 def kinds(console: Console, kind: str | None) -> None:
@@ -167,44 +144,15 @@ def _samples(console: Console, folder: Path, name: str, count: int) -> None:
         return
     table = pl.read_parquet(path)
     for row in table.sample(min(count, table.height), seed=SAMPLE_SEED).iter_rows(named=True):
-        console.print(f"\n[bold]{name}[/bold]  [dim]tuneworks show {folder} {row['id']}[/dim]", highlight=False)
+        console.print(f"\n[bold]{name}[/bold]  [dim]tuneworks why {folder} {row['id']}[/dim]", highlight=False)
         for column, value in row.items():
             if isinstance(value, list):
                 for message in value:
-                    _said(console, f"{column} ({message['role']})", message["content"])
+                    said(console, f"{column} ({message['role']})", message["content"])
             elif column != "id":
                 console.print(f"{column}: {value}", style="dim", markup=False, highlight=False)
 
 
-def _said(console: Console, who: str, text: str) -> None:
+def said(console: Console, who: str, text: str) -> None:
     console.print(f"[cyan]{escape(who)}[/cyan]", highlight=False)
     console.print("  " + text.replace("\n", "\n  "), markup=False, highlight=False)
-
-
-def _verdict(console: Console, verdict: Verdict) -> None:
-    if verdict.reason is None:
-        fate = "kept"
-    elif verdict.part == "answer":
-        fate = f"an answer was set aside: {verdict.reason}"
-    else:
-        fate = f"rejected: {verdict.reason}"
-    measured = ", ".join(f"{name} {_short(value)}" for name, value in verdict.measures.items())
-    console.print(f"  {verdict.step:<28} {fate}", markup=False, highlight=False)
-    if measured:
-        console.print(f"  {'':<28} {measured}", style="dim", markup=False, highlight=False)
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.3f}"
-    text = str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _ancestors(console: Console, found: list[Record], named: int) -> None:
-    if not named:
-        return
-    console.print(f"\n[bold]Made from {named} records[/bold]")
-    for parent in found:
-        text = str(parent.meta.get("instruction") or parent.prompt_text)
-        console.print(f"  {parent.id}  {_short(' '.join(text.split()))}", markup=False, highlight=False)

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 
 from tuneworks.factory.errors import InputError
 from tuneworks.factory.record import Record, from_table
 from tuneworks.pipelines.dataset import MANIFEST
 from tuneworks.pipelines.run import DATASET, MODELS, RECIPE
-from tuneworks.pipelines.stages import DONE, MEASURES, RECORDS, REJECTED, Counts
+from tuneworks.pipelines.stages import DONE, MEASURES, RECORDS, REJECTED, VERDICTS, Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,10 @@ def models_trained(folder: Path) -> list[Path]:
 
 
 def reasons(made: Made) -> list[tuple[str, int]]:
-    """Why records and replies went, the most frequent first; numbers and quotations folded together."""
+    """Why records and replies went, the most frequent first; ids, numbers and quotations folded together."""
     table = pl.read_parquet(made.folder / REJECTED, columns=["reason"])
-    folded = table["reason"].str.replace_all(r'"[^"]*"', '"..."').str.replace_all(r"\d+(\.\d+)?", "#")
+    quoted = table["reason"].str.replace_all(r'"[^"]*"', '"..."').str.replace_all(r"\b[0-9a-f]{16}\b", "#")
+    folded = quoted.str.replace_all(r"\d+(\.\d+)?", "#")
     counted = folded.alias("reason").value_counts(sort=True)
     return list(counted.iter_rows())
 
@@ -132,11 +134,14 @@ def _verdicts(folder: Path, record_id: str) -> Iterator[Verdict]:
 
 
 def _measures(folder: Path, record_id: str) -> dict[str, Any]:
-    path = folder / MEASURES
-    if not path.is_file():
-        return {}
-    rows = pl.read_parquet(path).filter(pl.col("id") == record_id).drop("id").to_dicts()
-    return {name: value for name, value in rows[0].items() if value not in (None, [])} if rows else {}
+    """What was measured of a record and with whom it was compared; embeddings say nothing to a reader."""
+    found: dict[str, Any] = {}
+    for name in (MEASURES, VERDICTS):
+        if (folder / name).is_file():
+            table = pl.scan_parquet(folder / name).filter(pl.col("id") == record_id)
+            rows = table.drop("id", cs.array(), cs.by_name("reason", require_all=False)).collect().to_dicts()
+            found |= rows[0] if rows else {}
+    return {name: value for name, value in found.items() if value not in (None, [])}
 
 
 def parents(folder: Path, record: Record) -> list[Record]:

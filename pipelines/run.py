@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -20,16 +21,20 @@ from tuneworks.factory.record import Record, Rejected, from_table, to_rejected_t
 from tuneworks.factory.seeds import read_seeds
 from tuneworks.filters.filter import Filter
 from tuneworks.pipelines.dataset import MANIFEST, write_dataset
+from tuneworks.pipelines.measuring import decided, measured
 from tuneworks.pipelines.mix import mix
 from tuneworks.pipelines.recipe import Recipe, Source, written
 from tuneworks.pipelines.sources import check_file, read_file
 from tuneworks.pipelines.stages import (
+    RECORDS,
+    ROW_GROUP,
     Counts,
     Step,
     counts_of,
     read_records,
-    rejected_rows,
+    rows_in,
     steps_of,
+    write_decided,
     write_step,
 )
 
@@ -39,11 +44,13 @@ RECIPE, JOURNAL, LOCK, DATASET, MODELS = "recipe.yaml", "journal.sqlite", "lock"
 class Watcher(Protocol):
     """Told how a build goes on; the command line draws it."""
 
-    def step(self, title: str, calls: int) -> None: ...
+    def step(self, title: str, total: int) -> None: ...
 
     def item(self, kept: bool) -> None: ...
 
     def reply(self, reply: Completion, replayed: bool) -> None: ...
+
+    def measured(self, rows: int) -> None: ...
 
     def done(self, title: str, counts: Counts, reused: bool) -> None: ...
 
@@ -152,37 +159,64 @@ def _dataset(recipe: Recipe, folder: Path, made_again: bool) -> Mapping[str, Map
 
 
 async def _make(step: Step, recipe: Recipe, folder: Path, engine: Engine, watcher: Watcher) -> Counts:
-    began = time.monotonic()
-    into = folder / step.folder
     if isinstance(step.work, Source):
-        watcher.step(step.title, 0)
-        kept, rejected = _apart(_load(step.work, step))
-        taken = len(kept) + len(rejected)
-        return write_step(into, step, taken, to_table(kept), to_rejected_table(rejected), began)
-    tables = [read_records(folder / before) for before in step.takes]
+        return _loaded(step, step.work, folder, watcher)
     if isinstance(step.work, Generator):
-        records = from_table(tables[0])
-        watcher.step(step.title, step.work.calls(len(records)))
-        kept, rejected = await _generate(step, step.work, records, recipe, engine, watcher)
-        return write_step(into, step, len(records), to_table(kept), to_rejected_table(rejected), began)
-    watcher.step(step.title, 0)
-    measures: pl.DataFrame | None = None
+        return await _generated(step, step.work, recipe, folder, engine, watcher)
     if isinstance(step.work, Filter):
-        table = tables[0]
-        measures = step.work.measure(table)
-        reasons = step.work.reject(measures)
-        measures = measures.with_columns(table["id"].alias("id")) if "id" not in measures.columns else measures
-    else:
-        names = list(recipe.sources)
-        table, reasons = mix(dict(zip(names, tables, strict=True)), recipe.mix.cap, Dice(recipe.seed, step.title))
-    gone = rejected_rows(table, reasons, step.title)
-    return write_step(into, step, table.height, table.filter(reasons.is_null()), gone, began, measures)
+        return _filtered(step, step.work, folder, watcher)
+    return _mixed(step, recipe, folder, watcher)
+
+
+def _loaded(step: Step, source: Source, folder: Path, watcher: Watcher) -> Counts:
+    began = time.monotonic()
+    watcher.step(step.title, 0)
+    kept, rejected = _tables(_load(source, step))
+    return write_step(folder / step.folder, step, kept.height + rejected.height, kept, rejected, began)
+
+
+async def _generated(
+    step: Step, generator: Generator, recipe: Recipe, folder: Path, engine: Engine, watcher: Watcher
+) -> Counts:
+    began = time.monotonic()
+    records = from_table(read_records(folder / step.takes[0]))
+    watcher.step(step.title, generator.calls(len(records)))
+    kept, rejected = await _generate(step, generator, records, recipe, engine, watcher)
+    return write_step(folder / step.folder, step, len(records), to_table(kept), to_rejected_table(rejected), began)
+
+
+def _filtered(step: Step, work: Filter, folder: Path, watcher: Watcher) -> Counts:
+    began = time.monotonic()
+    records, into = folder / step.takes[0] / RECORDS, folder / step.folder
+    watcher.step(step.title, rows_in(records))
+    measures = measured(work, records, into, step.measured_print, watcher.measured)
+    return write_decided(into, step, pl.scan_parquet(records), decided(work, measures), began)
+
+
+def _mixed(step: Step, recipe: Recipe, folder: Path, watcher: Watcher) -> Counts:
+    began = time.monotonic()
+    watcher.step(step.title, 0)
+    tables = {name: read_records(folder / before) for name, before in zip(recipe.sources, step.takes, strict=True)}
+    table, reasons = mix(tables, recipe.mix.cap, Dice(recipe.seed, step.title))
+    verdicts = pl.DataFrame({"id": table["id"], "reason": reasons})
+    return write_decided(folder / step.folder, step, table.lazy(), verdicts, began)
 
 
 def _load(source: Source, step: Step) -> Iterable[Record | Rejected]:
     if source.seeds is not None:
         return read_seeds(source.seeds, step.source)
     return read_file(str(source.file), step.source, step.title)
+
+
+def _tables(items: Iterable[Record | Rejected]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Kept and rejected as tables. Few records at a time are Python objects, which take ten times the memory."""
+    rows = iter(items)
+    kept, rejected = [to_table([])], [to_rejected_table(list[Rejected]())]
+    while batch := list(islice(rows, ROW_GROUP)):
+        stay, go = _apart(batch)
+        kept.append(to_table(stay))
+        rejected.append(to_rejected_table(go))
+    return pl.concat(kept), pl.concat(rejected)
 
 
 def _apart(items: Iterable[Record | Rejected]) -> tuple[list[Record], list[Rejected]]:

@@ -9,12 +9,17 @@ from typing import Any
 
 import polars as pl
 
-from tuneworks.factory.record import Rejected, fingerprint, to_rejected_table
+from tuneworks.factory.record import REJECTED_SCHEMA, SCHEMA, fingerprint
 from tuneworks.factory.seeds import seeds_file
+from tuneworks.filters.filter import Filter
 from tuneworks.pipelines.dataset import sha256
 from tuneworks.pipelines.recipe import Recipe, Source, Stage
 
-RECORDS, REJECTED, MEASURES, DONE = "records.parquet", "rejected.parquet", "measures.parquet", "done.json"
+RECORDS, REJECTED, DONE = "records.parquet", "rejected.parquet", "done.json"
+MEASURES, VERDICTS = "measures.parquet", "verdicts.parquet"
+
+ROW_GROUP = 10_000
+"""Rows of a Parquet row group: what is read back slice by slice is decoded slice by slice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,8 @@ class Step:
     """Folders of the steps whose records it takes."""
     source: str
     print: str
+    measured_print: str = ""
+    """Of a filter's step: stands for all that decides its measurements. Thresholds are not among it."""
 
 
 def steps_of(recipe: Recipe) -> list[Step]:
@@ -41,8 +48,10 @@ def steps_of(recipe: Recipe) -> list[Step]:
         again = sum(s.title == title or s.title.startswith(f"{title}.") for s in steps)
         title = f"{title}.{again + 1}" if again else title  # choices hang on the title, so no two are alike
         folder = f"{number:02d}-{title.replace('.', '-')}"
-        made_of = [content, [step.print for step in before], recipe.seed]
-        step = Step(folder, title, work, tuple(s.folder for s in before), source, fingerprint(made_of))
+        prints = [step.print for step in before]
+        measured = fingerprint([_measured_by(work), prints]) if isinstance(work, Filter) else ""
+        made_of = fingerprint([content, prints, recipe.seed])
+        step = Step(folder, title, work, tuple(s.folder for s in before), source, made_of, measured)
         steps.append(step)
         return step
 
@@ -58,8 +67,15 @@ def steps_of(recipe: Recipe) -> list[Step]:
 
 
 def _made_of(stage: Stage, recipe: Recipe) -> list[object]:
-    files = [_content(Path(file).expanduser()) for file in stage.reads()]
-    return [stage.written(), recipe.engine.written(), *files]
+    return [stage.written(), recipe.engine.written(), *_files(stage)]
+
+
+def _measured_by(work: Filter) -> list[object]:
+    return [work.kind, work.measured_options(), *_files(work)]
+
+
+def _files(stage: Stage) -> list[str]:
+    return [_content(Path(file).expanduser()) for file in stage.reads()]
 
 
 def _origin(source: Source) -> list[str]:
@@ -70,6 +86,11 @@ def _origin(source: Source) -> list[str]:
 
 def _content(path: Path) -> str:
     return sha256(path) if path.is_file() else "missing"
+
+
+def filters_of(steps: Sequence[Step]) -> list[tuple[Step, Filter]]:
+    """The steps that filter, each with its filter."""
+    return [(step, step.work) for step in steps if isinstance(step.work, Filter)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +116,42 @@ def read_records(folder: Path) -> pl.DataFrame:
     return pl.read_parquet(folder / RECORDS)
 
 
+def rows_in(path: Path) -> int:
+    return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+
+
 def write_step(
-    folder: Path, step: Step, taken: int, kept: pl.DataFrame, rejected: pl.DataFrame, began: float,
-    measures: pl.DataFrame | None = None,
-) -> Counts:  # fmt: skip
+    folder: Path, step: Step, taken: int, kept: pl.DataFrame, rejected: pl.DataFrame, began: float
+) -> Counts:
     """Write what a step made; a folder that holds the marker is whole."""
+    _begin(folder)
+    kept.write_parquet(folder / RECORDS, row_group_size=ROW_GROUP)
+    rejected.write_parquet(folder / REJECTED, row_group_size=ROW_GROUP)
+    return _end(folder, step, taken, began)
+
+
+def write_decided(folder: Path, step: Step, table: pl.LazyFrame, verdicts: pl.DataFrame, began: float) -> Counts:
+    """Write the records of `table` that stay and those that go, by the `reason` in their row of `verdicts`. The table
+    streams through: it is never in memory whole."""
+    _begin(folder)
+    facts = {"stage": pl.lit(step.title), "part": pl.lit("record")}
+    decided = pl.concat([table, verdicts.lazy().select("reason")], how="horizontal").with_columns(**facts)
+    stays = pl.col("reason").is_null()
+    decided.filter(stays).select(list(SCHEMA)).sink_parquet(folder / RECORDS, row_group_size=ROW_GROUP)
+    decided.filter(~stays).select(list(REJECTED_SCHEMA)).sink_parquet(folder / REJECTED, row_group_size=ROW_GROUP)
+    verdicts.write_parquet(folder / VERDICTS)
+    return _end(folder, step, verdicts.height, began)
+
+
+def _begin(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DONE).unlink(missing_ok=True)
-    kept.write_parquet(folder / RECORDS)
-    rejected.write_parquet(folder / REJECTED)
-    if measures is not None:
-        measures.write_parquet(folder / MEASURES)
-    whole = rejected.filter(pl.col("part") == "record").height
-    counts = Counts(taken, kept.height, whole, rejected.height - whole, round(time.monotonic() - began, 1))
+
+
+def _end(folder: Path, step: Step, taken: int, began: float) -> Counts:
+    kept, gone = rows_in(folder / RECORDS), rows_in(folder / REJECTED)
+    whole = pl.scan_parquet(folder / REJECTED).filter(pl.col("part") == "record").select(pl.len()).collect().item()
+    counts = Counts(taken, kept, whole, gone - whole, round(time.monotonic() - began, 1))
     marker: Mapping[str, Any] = {
         "step": step.title,
         "print": step.print,
@@ -118,10 +162,3 @@ def write_step(
     half.write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
     half.rename(folder / DONE)
     return counts
-
-
-def rejected_rows(table: pl.DataFrame, reasons: pl.Series, stage: str) -> pl.DataFrame:
-    """The rows of `table` that have a reason, as rejected records."""
-    part, where = pl.lit("record").alias("part"), pl.lit(stage).alias("stage")
-    gone = table.with_columns(where, part, reasons.cast(pl.String).alias("reason"))
-    return pl.concat([to_rejected_table(list[Rejected]()), gone.filter(pl.col("reason").is_not_null())])

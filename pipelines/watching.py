@@ -13,7 +13,7 @@ PLAIN_EVERY = 30.0
 """Seconds between two lines where nobody watches live."""
 
 KNOWN_SHARE = 0.05
-"""Share of a stage's calls that must be answered before the time left is guessed."""
+"""Share of a stage's work that must be done before the time left is guessed."""
 
 
 class Watching:
@@ -34,7 +34,7 @@ class Watching:
         )
         self._task: TaskID | None = None
         self._title = ""
-        self._calls = self._replies = self._replayed = self._tokens = 0
+        self._total = self._replies = self._replayed = self._tokens = self._measured = 0
         self._kept = self._rejected = 0
         self._began = self._spoke = time.monotonic()
 
@@ -47,13 +47,13 @@ class Watching:
     ) -> None:
         self._progress.stop()
 
-    def step(self, title: str, calls: int) -> None:
-        self._title, self._calls = title, calls
-        self._kept = self._rejected = self._replies = self._replayed = self._tokens = 0
+    def step(self, title: str, total: int) -> None:
+        self._title, self._total = title, total
+        self._kept = self._rejected = self._replies = self._replayed = self._tokens = self._measured = 0
         self._began = self._spoke = time.monotonic()
         if self._task is not None:
             self._progress.remove_task(self._task)
-        self._task = self._progress.add_task(title, total=calls or None, counts="")
+        self._task = self._progress.add_task(title, total=total or None, counts="")
 
     def item(self, kept: bool) -> None:
         self._kept += kept
@@ -64,6 +64,10 @@ class Watching:
         self._replies += 1
         self._replayed += replayed
         self._tokens += 0 if replayed else reply.usage.completion_tokens
+        self._draw()
+
+    def measured(self, rows: int) -> None:
+        self._measured += rows
         self._draw()
 
     def done(self, title: str, counts: Counts, reused: bool) -> None:
@@ -78,18 +82,25 @@ class Watching:
     def _draw(self) -> None:
         now = time.monotonic()
         if self._live and self._task is not None:
-            self._progress.update(self._task, completed=self._replies, counts=self._counts(now))
+            self._progress.update(self._task, completed=self._replies + self._measured, counts=self._counts(now))
         elif not self._live and now - self._spoke >= PLAIN_EVERY:
             self._spoke = now
             self._console.print(f"  {self._title}: {self._counts(now)}", highlight=False)
 
     def _counts(self, now: float) -> str:
+        if self._measured:
+            return ", ".join(
+                [f"{self._measured} of {self._total} measured", *self._left(now, self._measured, self._measured)]
+            )
         parts = [f"{self._kept} kept", f"{self._rejected} rejected"]
         if self._tokens:
             parts.append(f"{self._tokens / max(1.0, now - self._began):.0f} tokens/s")
-        asked = self._replies - self._replayed
-        missing = self._calls - self._replies
-        if asked >= KNOWN_SHARE * self._calls and asked and missing > 0:
-            left = (now - self._began) / asked * missing
-            parts.append(f"about {left / 60:.0f} min left" if left > 90 else f"about {left:.0f} s left")
-        return ", ".join(parts)
+        return ", ".join([*parts, *self._left(now, self._replies, self._replies - self._replayed)])
+
+    def _left(self, now: float, done: int, worked: int) -> list[str]:
+        """The time left, where it can be guessed: `worked` of those that are `done` took the time so far."""
+        missing = self._total - done
+        if worked < KNOWN_SHARE * self._total or not worked or missing <= 0:
+            return []
+        left = (now - self._began) / worked * missing
+        return [f"about {left / 60:.0f} min left" if left > 90 else f"about {left:.0f} s left"]

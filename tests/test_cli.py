@@ -133,11 +133,11 @@ def test_look_and_show_tell_a_rows_life(
     import polars as pl
 
     row = pl.read_parquet(folder / "runs/scripted/dataset/sft/train.parquet").row(0, named=True)
-    assert run(monkeypatch, "show", "scripted", row["id"][:10]) == 0
+    assert run(monkeypatch, "why", "scripted", row["id"][:10]) == 0
     page = capsys.readouterr().out
     assert row["completion"][0]["content"] in page and "made.rouge" in page and "reward" in page
     assert "Made from 8 records" in page
-    assert run(monkeypatch, "show", "scripted", "zzz") == 2
+    assert run(monkeypatch, "why", "scripted", "zzz") == 2
     assert "no record" in capsys.readouterr().err
     assert run(monkeypatch, "look", "scriptedd") == 2
     assert "there are: scripted" in capsys.readouterr().err

@@ -28,7 +28,7 @@ def blocks(path: Path, language: str) -> list[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_every_command_shown_exists_with_its_options(page: Path) -> None:
-    for name, rest in re.findall(r"tuneworks ([a-z]+)\b([^\n`|]*)", page.read_text()):
+    for name, rest in re.findall(r"tuneworks ([a-z-]+)\b([^\n`|]*)", page.read_text()):
         if name in COMMANDS:
             parameters = COMMANDS[name].params
             known = {option for p in parameters for option in [*p.opts, *p.secondary_opts]}

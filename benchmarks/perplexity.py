@@ -19,6 +19,8 @@ from tuneworks.factory.record import Message
 from tuneworks.factory.seeds import task_prompt
 from tuneworks.factory.weights import SMOLLM2, prepare
 
+ROWS = 150
+
 
 def rows_of(path: Path, count: int, answers: int) -> list[Any]:
     """What is scored: each answer after its prompt, then each alone. With `answers`, so many parts of each answer are
@@ -90,13 +92,8 @@ def _seconds(layers: list[Any], tokens: int) -> float:
     return min(taken)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="Parquet with instruction, input and output")
-    parser.add_argument("--rows", type=int, default=200)
-    parser.add_argument("--answers", type=int, default=1, help="cut each answer into so many of the same prompt")
-    options = parser.parse_args()
-    given = (options.data, options.rows, options.answers)
+def run(data: Path, rows_wanted: int = ROWS, answers: int = 1) -> None:
+    given = (data, rows_wanted, answers)
     theirs, ours = cost(one_by_one, *given), cost(packed, *given)
     layers, head = cost(linear_limit, 1024).result
     rows = rows_of(*given)
@@ -117,6 +114,15 @@ def main() -> None:
               f"most {part.select(apart.max()).item():.3f}")  # fmt: skip
     limit = ours.result[1] * layers + scored * head
     print(f"\n{limit / ours.cpu:.0%} of the limit set by the linear layers alone, on the tokens read and scored")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="Parquet with instruction, input and output")
+    parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--answers", type=int, default=1, help="cut each answer into so many of the same prompt")
+    options = parser.parse_args()
+    run(options.data, options.rows, options.answers)
 
 
 if __name__ == "__main__":

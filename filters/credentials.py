@@ -21,7 +21,6 @@ class Secrets(Filter):
 
     kind: ClassVar[str] = "secrets"
     measured_by: ClassVar[tuple[str, ...] | None] = ()
-    by_process: ClassVar[bool] = True
 
     of: Of = "both"
     """Where it may not be: prompt, answer, or both."""

@@ -25,7 +25,6 @@ class PersonalData(Filter):
 
     kind: ClassVar[str] = "personal_data"
     measured_by: ClassVar[tuple[str, ...] | None] = ()
-    by_process: ClassVar[bool] = True
 
     kinds: tuple[Kind, ...] = Field(default=get_args(Kind), min_length=1)
     """What to look for: email, phone, ip (public ones), card (credit cards), iban, resident_id (China), ssn (US)."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneworks.factory.overlap.bounds import Numbers
+from tuneworks.factory.overlap.compiled import compiled
 from tuneworks.factory.overlap.tokens import Bags
 
 ROW = 32
@@ -99,6 +100,10 @@ def _ranked(row: Numbers, rank: Numbers, bags: Bags, order: Numbers) -> Keys:
 
 
 def _bits(ranks: Numbers, starts: Numbers) -> NDArray[np.uint64]:
+    if compiled(len(ranks)):
+        from tuneworks.factory.overlap.compiled_keys import bits_of
+
+        return bits_of(ranks, starts)
     place = (ranks.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(57)
     bits = np.zeros((len(starts) - 1, 2), np.uint64)
     full = np.flatnonzero(np.diff(starts))

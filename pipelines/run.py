@@ -1,6 +1,8 @@
 """The run: steps in order, each leaving a folder; what is whole is not made again."""
 
 import fcntl
+import signal
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -159,13 +161,28 @@ def _dataset(recipe: Recipe, folder: Path, made_again: bool) -> Mapping[str, Map
 
 
 async def _make(step: Step, recipe: Recipe, folder: Path, engine: Engine, watcher: Watcher) -> Counts:
-    if isinstance(step.work, Source):
-        return _loaded(step, step.work, folder, watcher)
     if isinstance(step.work, Generator):
         return await _generated(step, step.work, recipe, folder, engine, watcher)
-    if isinstance(step.work, Filter):
-        return _filtered(step, step.work, folder, watcher)
-    return _mixed(step, recipe, folder, watcher)
+    with _stopped_at_once():
+        if isinstance(step.work, Source):
+            return _loaded(step, step.work, folder, watcher)
+        if isinstance(step.work, Filter):
+            return _filtered(step, step.work, folder, watcher)
+        return _mixed(step, recipe, folder, watcher)
+
+
+@contextmanager
+def _stopped_at_once() -> Iterator[None]:
+    """Ctrl-C ends what is done inside. asyncio would turn it into a cancellation at the next await, and there is none
+    before the work is done."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _loaded(step: Step, source: Source, folder: Path, watcher: Watcher) -> Counts:

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from tuneworks.factory.errors import InputError
+from tuneworks.factory.form import whole_characters
 from tuneworks.factory.record import Answer, Record, from_table, to_table
 from tuneworks.filters.filter import Filter
 from tuneworks.pipelines.measuring import decided, stored, with_ids
@@ -25,8 +26,9 @@ class Judged:
 
 
 def asked_record(text: str, answer: str | None) -> Record:
-    """The record a text would be."""
-    answers = [] if answer is None else [Answer(answer)]
+    """The record a text would be. Bytes that are no text, which a shell may hand over, are replaced."""
+    text = whole_characters(text)
+    answers = [] if answer is None else [Answer(whole_characters(answer))]
     return Record.born(text, answers=answers, meta={"instruction": text, "input": ""})
 
 

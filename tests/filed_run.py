@@ -1,13 +1,12 @@
 """A run over a file of tasks, without a model: for tests that read runs."""
 
-import asyncio
 import json
 from pathlib import Path
 
-from test_run import Silent
+from test_run import built
 
 from tuneworks.pipelines.recipe import parse_recipe
-from tuneworks.pipelines.run import Built, build, opened
+from tuneworks.pipelines.run import Built
 
 TASKS = [
     "Write a short poem about a lake in winter.",
@@ -38,5 +37,4 @@ def filed(folder: Path, min_words: int = 3, most: float = 0.7, update: bool = Fa
     file = folder.parent / "tasks.jsonl"
     file.write_text("\n".join(json.dumps({"instruction": t, "output": f"Done {n}."}) for n, t in enumerate(TASKS)))
     recipe = parse_recipe(RECIPE.format(file=file, min_words=min_words, most=most), "r.yaml")
-    with opened(recipe, folder, update):
-        return asyncio.run(build(recipe, folder, Silent()))
+    return built(recipe, folder, update)

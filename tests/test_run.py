@@ -1,8 +1,13 @@
 """Runs over a scripted model: whole, resumed, changed, locked."""
 
 import asyncio
+import json
+import os
+import signal
 from pathlib import Path
+from typing import ClassVar
 
+import polars as pl
 import pytest
 from scripted_line import RECIPE, ScriptedLine, reply, scripted_recipe
 
@@ -11,7 +16,8 @@ from tuneworks.factory.engines.scripted import Scripted
 from tuneworks.factory.errors import EngineUnavailable, InputError, RecipeError
 from tuneworks.factory.journal import Journal
 from tuneworks.factory.record import from_table
-from tuneworks.pipelines.recipe import Recipe
+from tuneworks.filters.filter import Filter
+from tuneworks.pipelines.recipe import Recipe, parse_recipe
 from tuneworks.pipelines.run import Built, build, opened
 from tuneworks.pipelines.stages import Counts, read_records, steps_of
 
@@ -46,6 +52,36 @@ class Dying(ScriptedLine):
 def built(recipe: Recipe, folder: Path, update: bool = False) -> Built:
     with opened(recipe, folder, update):
         return asyncio.run(build(recipe, folder, Silent()))
+
+
+class Interrupted(Filter):
+    """Ctrl-C is pressed while it measures its second slice."""
+
+    kind: ClassVar[str] = "interrupted"
+    measured_by: ClassVar[tuple[str, ...]] = ()
+    slice_rows: ClassVar[int] = 3
+    presses: bool = True
+
+    def measure(self, table: pl.DataFrame) -> pl.DataFrame:
+        if self.presses and table.height < 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return table.select("source")
+
+    def reject(self, measures: pl.DataFrame) -> pl.Series:
+        return pl.Series("reason", [None] * measures.height, dtype=pl.String)
+
+
+def test_ctrl_c_ends_a_filter_at_once_and_its_slices_stay(tmp_path: Path) -> None:
+    file = tmp_path / "tasks.jsonl"
+    file.write_text("\n".join(json.dumps({"prompt": f"Name {n} rivers."}) for n in range(5)))
+    recipe = parse_recipe(f"name: a\nsources: {{mine: {{file: {file}}}}}", "r.yaml")
+    pressed = recipe.model_copy(update={"stages": (Interrupted(),)})
+    with pytest.raises(KeyboardInterrupt):
+        built(pressed, tmp_path / "run")
+    assert len(list((tmp_path / "run").glob("*interrupted/measuring/*/*.parquet"))) == 1
+    assert not (tmp_path / "run" / "dataset").exists()
+    calm = recipe.model_copy(update={"stages": (Interrupted(presses=False),)})
+    assert dict(built(calm, tmp_path / "run", update=True).steps)["interrupted"].kept == 5
 
 
 def dataset_bytes(folder: Path) -> dict[str, bytes]:

@@ -60,6 +60,10 @@ def test_the_command_prints_it_and_says_how_it_would_end(
     assert "it has: mine" in capsys.readouterr().err
 
 
+def test_bytes_that_are_no_text_are_judged_too(run: Path) -> None:
+    assert [j.reason for j in verdicts(run, "Describe the smell of caf\udcff at noon.", "\ud800")] == [None] * 3
+
+
 def test_a_step_that_is_not_made_is_named(run: Path) -> None:
     (next(run.glob("*length")) / MEASURES).unlink()
     with pytest.raises(InputError, match=r"mine\.length of .* is not made"):

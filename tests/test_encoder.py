@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tuneworks.factory.errors import EngineUnavailable, MissingExtra
+from tuneworks.filters.embedding.bert import Bert
 from tuneworks.filters.embedding.buckets import Buckets, batches, reads_plain_text, unit
 from tuneworks.filters.embedding.encoder import MINILM, Vectors, check_encoder, embed, locate_encoder, packaged_minilm
 
@@ -60,6 +61,21 @@ def test_vectors_are_those_of_sentence_transformers(tmp_path: Path, kind: str, p
     assert vectors.dtype == np.float32 and vectors.shape == (len(TEXTS), 16)
     assert (vectors * own_encode(place, TEXTS)).sum(axis=1).min() > 0.999
     assert np.abs(np.linalg.norm(vectors, axis=1) - 1).max() < 1e-6
+
+
+def test_the_forward_pass_is_that_of_transformers(tmp_path: Path) -> None:
+    import torch
+    from transformers import BertModel, RobertaModel
+
+    tiny_encoder(tmp_path / "a", "bert")
+    tiny_encoder(tmp_path / "b", "roberta")
+    model = BertModel.from_pretrained(tmp_path / "a" / "plain").eval()
+    assert Bert.reads(model) and not Bert.reads(RobertaModel.from_pretrained(tmp_path / "b" / "plain"))
+    ids = torch.arange(3 * 17).reshape(3, 17) % 14
+    with torch.inference_mode():
+        plain = model(ids).last_hidden_state
+        assert torch.allclose(Bert(model, torch.float32)(ids), plain, atol=1e-5)
+        assert torch.allclose(Bert(model, torch.bfloat16)(ids), plain, atol=0.05)
 
 
 def test_a_text_has_the_same_bytes_whatever_stands_beside_it(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from tuneworks.filters.embedding import tiles
 from tuneworks.filters.embedding.buckets import unit
 from tuneworks.filters.embedding.encoder import Vectors
 from tuneworks.filters.embedding.greedy import distinct, keep_apart
@@ -52,6 +53,16 @@ def test_all_pairs_are_found_whatever_the_size(rows: int, dimensions: int) -> No
     vectors = crowded(rows, dimensions, seed=rows + dimensions)
     for least in (0.5, 0.9, 0.999) if dimensions > 1 else (1.0,):
         assert found(all_pairs(vectors, least)) == brute(vectors, least)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_pairs_and_nearest_are_the_same_on_every_processor(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiles, "tile_dtype", lambda: dtype)
+    vectors = crowded(TILE + 30, 64, seed=8)
+    for least in (0.5, 0.9, 0.999):
+        assert found(all_pairs(vectors, least)) == brute(vectors, least)
+    scores = nearest(vectors, vectors[1:])[1]
+    assert np.abs(scores - np.minimum((vectors @ vectors[1:].T).max(axis=1), 1)).max() < 1e-6
 
 
 NUMBERS = st.sampled_from([-1.0, -0.5, 0.0, 0.25, 1.0, 3.0])

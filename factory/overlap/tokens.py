@@ -17,6 +17,9 @@ from tuneworks.factory.overlap.settled import words_of
 
 Tokenizer = Literal["unicode", "ascii"]
 
+BLOCK = 1 << 17
+"""Numbers worked on together."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bags:
@@ -87,21 +90,46 @@ def shingles(bags: Bags, n: int) -> Bags:
     """The set of n-grams of each row. A row of fewer than n tokens is one shingle as a whole, so that short texts
     are compared too; an empty row stays empty."""
     sizes = np.diff(bags.starts)
-    counts = np.where(sizes, np.maximum(1, sizes - n + 1), 0)
-    row, starts = np.repeat(np.arange(len(sizes)), counts), _starts(counts)
-    at = np.repeat(bags.starts[:-1] - starts[:-1], counts) + np.arange(starts[-1])
-    grams = _dense(_grams(bags, at, bags.starts[1:][row], n))
-    packed = np.sort(row << 32 | grams)
-    first = np.ones(len(packed), bool)
-    first[1:] = packed[1:] != packed[:-1]
-    packed = packed[first]
-    return Bags(packed & 0xFFFFFFFF, _starts(np.bincount(packed >> 32, minlength=len(sizes))))
+    starts = _starts(np.where(sizes, np.maximum(1, sizes - n + 1), 0))
+    grams = _dense(_grams(bags, starts, n))
+    sets = [_sets(grams, starts, first, stop) for first, stop in _blocks(starts)]
+    counts = np.concatenate([count for _, count in sets])
+    return Bags(np.concatenate([kept for kept, _ in sets]), _starts(counts))
 
 
-def _grams(bags: Bags, at: Numbers, stop: Numbers, n: int) -> Numbers:
-    """A number for each n-gram that begins at `at`, its tokens as digits, 0 from `stop` on: equal where n-grams are."""
+def _blocks(starts: Numbers) -> list[tuple[int, int]]:
+    """Rows in blocks of some BLOCK numbers. Work on arrays of that size stays in the processor's cache, and the memory
+    of one serves the next."""
+    cuts = np.searchsorted(starts, np.arange(0, starts[-1], BLOCK))
+    ends = np.unique([0, *cuts, len(starts) - 1])
+    return list(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)) or [(0, 0)]
+
+
+def _sets(grams: Numbers, starts: Numbers, first: int, stop: int) -> tuple[Numbers, Numbers]:
+    """Of the rows from `first` up to `stop`: the different numbers of each in order, and how many they are."""
+    row = np.repeat(np.arange(stop - first), np.diff(starts[first : stop + 1]))
+    packed = np.sort(row << 32 | grams[starts[first] : starts[stop]])
+    new = np.ones(len(packed), bool)
+    new[1:] = packed[1:] != packed[:-1]
+    packed = packed[new]
+    return packed & 0xFFFFFFFF, np.bincount(packed >> 32, minlength=stop - first)
+
+
+def _grams(bags: Bags, starts: Numbers, n: int) -> Numbers:
+    """A number for each n-gram, row i's from `starts[i]` on: its tokens as digits, 0 where a row ends before."""
     base = int(bags.tokens.max(initial=0)) + 2
     padded = np.concatenate([bags.tokens + 1, np.zeros(n, np.int64)])
+    fits = base**n < 1 << 63  # else digits are numbered anew on the way, which takes all rows at once
+    grams = np.empty(int(starts[-1]), np.int64)
+    for first, stop in _blocks(starts) if fits else [(0, len(bags))]:
+        counts = np.diff(starts[first : stop + 1])
+        at = np.arange(starts[first], starts[stop]) + np.repeat((bags.starts - starts)[first:stop], counts)
+        end = np.repeat(bags.starts[first + 1 : stop + 1], counts)
+        grams[starts[first] : starts[stop]] = _digits(padded, at, end, n, base)
+    return grams
+
+
+def _digits(padded: Numbers, at: Numbers, end: Numbers, n: int, base: int) -> Numbers:
     grams: Numbers = padded[at]
     most = base
     for k in range(1, n):
@@ -109,7 +137,7 @@ def _grams(bags: Bags, at: Numbers, stop: Numbers, n: int) -> Numbers:
             grams = _dense(grams)
             most = int(grams.max(initial=0)) + 1
         digit = padded[at + k]
-        digit[at + k >= stop] = 0
+        digit[at + k >= end] = 0
         grams = grams * base + digit
         most *= base
     return grams

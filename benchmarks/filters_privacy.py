@@ -20,8 +20,8 @@ from tuneworks.factory.record import Answer, Record, to_table
 from tuneworks.factory.seeds import task_prompt
 from tuneworks.filters import credentials, personal_data
 from tuneworks.filters.filter import Filter
-from tuneworks.filters.findings import Search, found
 from tuneworks.filters.language import Language
+from tuneworks.filters.privacy.findings import Search, found
 from tuneworks.filters.words import answered, asked
 
 Counts = dict[str, int]

@@ -7,8 +7,8 @@ from typing import ClassVar, NamedTuple
 import polars as pl
 
 from tuneworks.filters.filter import Filter
-from tuneworks.filters.findings import Finding, Of, found, held
-from tuneworks.filters.randomness import looks_random, stands_in
+from tuneworks.filters.privacy.findings import Finding, Of, found, held
+from tuneworks.filters.privacy.randomness import looks_random, stands_in
 
 
 class Secrets(Filter):

@@ -6,11 +6,11 @@ from typing import ClassVar, Literal, get_args
 import polars as pl
 from pydantic import Field
 
-from tuneworks.filters.addresses import emails, ips, masked_email, masked_ip
 from tuneworks.filters.filter import Filter
-from tuneworks.filters.findings import Finding, Of, Span, found, held, masked
-from tuneworks.filters.personal_numbers import cards, ibans, resident_ids, ssns
-from tuneworks.filters.phones import phones
+from tuneworks.filters.privacy.addresses import emails, ips, masked_email, masked_ip
+from tuneworks.filters.privacy.findings import Finding, Of, Span, found, held, masked
+from tuneworks.filters.privacy.personal_numbers import cards, ibans, resident_ids, ssns
+from tuneworks.filters.privacy.phones import phones
 
 Kind = Literal["email", "phone", "ip", "card", "iban", "resident_id", "ssn"]
 

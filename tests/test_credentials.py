@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from tuneworks.factory.record import SCHEMA, Answer, Record, to_table
 from tuneworks.filters.credentials import WORTH, Secrets, search
-from tuneworks.filters.randomness import entropy, looks_random, stands_in
+from tuneworks.filters.privacy.randomness import entropy, looks_random, stands_in
 
 WORD = string.ascii_letters + string.digits
 HEX = "0123456789abcdef"

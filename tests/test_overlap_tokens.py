@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tuneworks.factory.overlap import tokens
 from tuneworks.factory.overlap.compiled import KERNEL
 from tuneworks.factory.overlap.settled import SETTLED
 from tuneworks.factory.overlap.tokens import Bags, Tokenizer, bags_of, first_equal, shingles
@@ -105,3 +106,13 @@ def test_parts_and_rows(rows: list[list[int]], data: st.DataObject) -> None:
     assert rows_of(bags(rows).part(first, stop)) == rows[first:stop]
     places = data.draw(st.lists(st.integers(0, len(rows) - 1), max_size=5)) if rows else []
     assert rows_of(bags(rows).rows(np.array(places, dtype=np.int64))) == [rows[place] for place in places]
+
+
+@pytest.mark.parametrize("n", [1, 3, 8])
+def test_shingles_do_not_hang_on_the_size_of_a_block(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["a b c d e f g h i j k", "", "a b", "b c d e f g h i", "", "a b c a b c a b c a b c", "k"]
+    whole = shingles(bags_of(texts), n)
+    monkeypatch.setattr(tokens, "BLOCK", 5)
+    cut = shingles(bags_of(texts), n)
+    assert cut.starts.tolist() == whole.starts.tolist()
+    assert cut.tokens.tolist() == whole.tokens.tolist()

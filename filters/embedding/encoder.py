@@ -35,7 +35,7 @@ def embed(texts: Sequence[str], model: str) -> Vectors:
 
     A text longer than the model reads is cut there, as sentence-transformers does. For a transformer that reads plain
     text the batch that a text is computed in always has the same shape, a function of the text's own number of tokens:
-    on one machine a text has the same bytes whatever stands beside it. Any other model goes through
+    on one machine, with as many threads, it has the same bytes whatever stands beside it. Any other model goes through
     sentence-transformers' own `encode`, whose last bits depend on the padding that a row gets.
     """
     place = {text: at for at, text in enumerate(dict.fromkeys(texts))}

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from itertools import pairwise
 
-from tuneworks.filters.findings import Span
+from tuneworks.filters.privacy.findings import Span
 
 _ALONE = r"(?<![A-Za-z0-9_.])(?<!\d[ \-])"
 

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from tuneworks.filters.findings import Span
-from tuneworks.filters.personal_numbers import made_up
+from tuneworks.filters.privacy.findings import Span
+from tuneworks.filters.privacy.personal_numbers import made_up
 
 _BEFORE, _AFTER = r"(?<![A-Za-z0-9_.+\-/])", r"(?![A-Za-z0-9_/]|[.,\-]\d)"
 _CHINESE = r"(?:86[ \-]?)?1[3-9]\d([ \-]?)\d{4}\1\d{4}"

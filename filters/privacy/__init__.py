@@ -1,0 +1,1 @@
+"""What leads to a person or opens something: how each kind is written, and how it is masked."""

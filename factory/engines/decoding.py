@@ -55,6 +55,8 @@ class Model:
             self.tokenizer.pad_token = self.tokenizer.eos_token
         attention = register() if self.device == "cpu" else None
         loaded: Any = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, attn_implementation=attention)
+        if attention and not loaded._supports_sdpa:  # its attention has what ours leaves out, such as gpt-oss's sinks
+            loaded.set_attn_implementation("eager")
         self.model: Any = loaded.to(self.device).eval()
 
     def encode(self, request: Request) -> list[int]:

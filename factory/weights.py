@@ -8,12 +8,13 @@ folder, which transformers, TRL and vLLM all read in about a second.
 import importlib.util
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
 
-from tuneworks.factory.errors import EngineUnavailable, MissingExtra
+from tuneworks.factory.errors import EngineUnavailable, MissingExtra, TuneworksError
 
 SMOLLM2 = "smollm2"
 SMOLLM2_ON_HUB = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -64,6 +65,18 @@ def prepare(model: str, say: Say = lambda _: None) -> str:
         if gguf is not None:
             dequantize(gguf, prepared_smollm2(), say)
     return locate(model)
+
+
+@contextmanager
+def loading(what: str) -> Iterator[None]:
+    """What goes wrong while a model is loaded inside is told of `what` in one sentence: a folder may hold anything."""
+    try:
+        yield
+    except TuneworksError:
+        raise
+    except Exception as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise EngineUnavailable(f"{what} cannot be loaded ({reason}); name another, or get it anew") from error
 
 
 def prepared_smollm2() -> Path:

@@ -14,9 +14,9 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from tuneworks.factory.engines.transformers import require_torch
-from tuneworks.factory.errors import EngineError, EngineUnavailable, TuneworksError
+from tuneworks.factory.errors import EngineError
 from tuneworks.factory.record import Message
-from tuneworks.factory.weights import SMOLLM2, locate
+from tuneworks.factory.weights import SMOLLM2, loading, locate
 from tuneworks.filters.filter import Filter
 from tuneworks.filters.strata import STRATUM, histogram_bin, kind_of_task, length_bucket, quantile, quotas, strata
 from tuneworks.filters.words import answered, word_count
@@ -182,13 +182,8 @@ def _loaded(name: str) -> "Likelihood":
     require_torch(f"perplexity with the model {name}")
     from tuneworks.factory.engines.likelihood import likelihood
 
-    try:
+    with loading(f"the model {name}"):
         return likelihood(name)
-    except TuneworksError:
-        raise
-    except Exception as error:  # a folder may hold anything
-        reason = str(error).partition("\n")[0].rstrip(".")
-        raise EngineUnavailable(f"the model {name} cannot be loaded ({reason}); name another") from error
 
 
 def _messages(prompt: list[dict[str, Any]] | None) -> list[Message]:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from tuneworks.factory.engine import Completion, EngineOptions, Request
-from tuneworks.factory.errors import EngineError, EngineUnavailable, MissingExtra, TuneworksError
+from tuneworks.factory.errors import EngineError, EngineUnavailable, MissingExtra
 from tuneworks.factory.record import fingerprint
-from tuneworks.factory.weights import SMOLLM2, locate
+from tuneworks.factory.weights import SMOLLM2, loading, locate
 
 if TYPE_CHECKING:
     from tuneworks.factory.engines.decoding import Model
@@ -106,15 +106,8 @@ class TransformersEngine:
             require_torch(self.name)
             from tuneworks.factory.engines.decoding import Model
 
-            try:
+            with loading(f"the model {self._options.model}"):
                 self._model = Model(self._options.model)
-            except TuneworksError:
-                raise
-            except Exception as error:  # a folder may hold anything
-                reason = str(error).partition("\n")[0].rstrip(".")
-                raise EngineUnavailable(
-                    f"the model {self._options.model} cannot be loaded ({reason}); name another, or get it anew"
-                ) from error
         return self._model
 
     def _stopped(self) -> EngineUnavailable:

@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 
 from tuneworks.factory.engine import Engine
 from tuneworks.factory.engines.transformers import require_torch
-from tuneworks.factory.errors import EngineUnavailable, MissingExtra, RecipeError, TuneworksError
+from tuneworks.factory.errors import MissingExtra, RecipeError
 from tuneworks.factory.record import Answer, Record
 from tuneworks.factory.reward import Reward, Scores, whole_prompt
 from tuneworks.factory.rewards.folder import labels_of, read_config, require_head
 from tuneworks.factory.rewards.scoring import alone, score_each
-from tuneworks.factory.weights import prepare
+from tuneworks.factory.weights import loading, prepare
 
 PACKAGE = "sentence_transformers"
 HEADS = ("SequenceClassification", "ForCausalLM")  # a language model says yes or no
@@ -92,12 +92,5 @@ class LoadedEncoder:
 
 @cache
 def loaded(name: str) -> LoadedEncoder:
-    try:
+    with loading(f"the cross encoder {name}"):
         return LoadedEncoder(name)
-    except TuneworksError:
-        raise
-    except Exception as error:  # a folder may hold anything
-        reason = str(error).partition("\n")[0].rstrip(".")
-        raise EngineUnavailable(
-            f"the cross encoder {name} cannot be loaded ({reason}); name another, or get it anew"
-        ) from error

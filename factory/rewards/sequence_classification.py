@@ -9,11 +9,11 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
 from tuneworks.factory.engines.decoding import device_and_dtype
-from tuneworks.factory.errors import EngineError, EngineUnavailable, TuneworksError
+from tuneworks.factory.errors import EngineError
 from tuneworks.factory.record import Answer, Record
 from tuneworks.factory.reward import whole_prompt
 from tuneworks.factory.rewards.folder import column, no_head
-from tuneworks.factory.weights import prepare
+from tuneworks.factory.weights import loading, prepare
 
 UNLIMITED = 10**9
 """Tokenizers that know no limit say 10^30."""
@@ -77,12 +77,5 @@ def require_room(name: str, tokens: int, most: int) -> None:
 
 @cache
 def loaded(name: str) -> SequenceClassifier:
-    try:
+    with loading(f"the reward model {name}"):
         return SequenceClassifier(name)
-    except TuneworksError:
-        raise
-    except Exception as error:  # a folder may hold anything
-        reason = str(error).partition("\n")[0].rstrip(".")
-        raise EngineUnavailable(
-            f"the reward model {name} cannot be loaded ({reason}); name another, or get it anew"
-        ) from error

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tuneworks.factory.engines.transformers import require_torch
-from tuneworks.factory.errors import EngineUnavailable, MissingExtra, TuneworksError
+from tuneworks.factory.errors import EngineUnavailable, MissingExtra
 from tuneworks.factory.form import whole_characters
-from tuneworks.factory.weights import hub_is_offline, in_hub_cache
+from tuneworks.factory.weights import hub_is_offline, in_hub_cache, loading
 
 if TYPE_CHECKING:
     from tuneworks.filters.embedding.buckets import Buckets
@@ -100,15 +100,8 @@ def _loaded(model: str) -> "Buckets":
     check_encoder(model)
     from tuneworks.filters.embedding.buckets import Buckets
 
-    try:
+    with loading(f"the embedding model {model}"):
         return Buckets(_sentence_transformer(locate_encoder(model)))
-    except TuneworksError:
-        raise
-    except Exception as error:  # a folder may hold anything
-        reason = str(error).partition("\n")[0].rstrip(".")
-        raise EngineUnavailable(
-            f"the embedding model {model} cannot be loaded ({reason}); name another, or get it anew"
-        ) from error
 
 
 def _sentence_transformer(place: str) -> Any:

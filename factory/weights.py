@@ -48,8 +48,8 @@ def locate(model: str) -> str:
 
 
 def folder_or_hub_id(model: str, marks: Sequence[str], what: str, write: str) -> str:
-    """A folder that holds one of the files `marks`, the usual one first, or a Hub id; raises where `model` can be neither, with what to
-    `write` instead."""
+    """A folder that holds one of the files `marks` (the usual one first), or a Hub id; raises where `model` can be
+    neither, with what to `write` instead."""
     folder = Path(model).expanduser()
     if folder.is_dir():
         if not any((folder / mark).is_file() for mark in marks):

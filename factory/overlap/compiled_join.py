@@ -15,6 +15,8 @@ from tuneworks.factory.overlap.tokens import Bags
 
 MIX = np.uint64(0x9E3779B97F4A7C15)
 
+HALF = 32
+
 SPAN = 30
 """Bits that hold how many rows have a code, below where they begin."""
 
@@ -35,6 +37,8 @@ class Side(NamedTuple):
     alone: Numbers
     bits: NDArray[np.uint64]
     size_at: Numbers
+    apart: Numbers
+    """`size_at` above `alone`, packed, so that a look at a row costs one memory access."""
     tokens: Numbers
     token_starts: Numbers
 
@@ -53,6 +57,8 @@ class Sizes(NamedTuple):
     first: int
     sizes: Numbers
     fewest: Numbers
+    spare: Numbers
+    """By how many keys rows of two sizes may differ."""
     low: Numbers
     stops: Numbers
     stop_starts: Numbers
@@ -89,7 +95,8 @@ def near_pairs(
 
 def _side(keys: Keys, bags: Bags) -> Side:
     size_at = np.unique(keys.sizes, return_inverse=True)[1]
-    return Side(keys.ranks, keys.starts, keys.alone, keys.bits, size_at, bags.tokens, bags.starts)
+    apart = size_at << HALF | keys.alone
+    return Side(keys.ranks, keys.starts, keys.alone, keys.bits, size_at, apart, bags.tokens, bags.starts)
 
 
 def _postings(codes: Numbers, rows: Numbers) -> Postings:
@@ -121,7 +128,8 @@ def _sizes(probe: Keys, index: Keys, bound: Bound) -> Iterator[tuple[Sizes, int,
         starts = np.cumsum(counts) - counts
         common = np.arange(counts.sum()) - np.repeat(starts, counts)
         stops = np.searchsorted(index.sizes, bound.longest(np.repeat(some, counts), common), side="right")
-        yield Sizes(at, some, fewest, low, stops, starts), int(ends[at]), int(ends[stop])
+        spare = some[:, None] + others - 2 * fewest
+        yield Sizes(at, some, fewest, spare, low, stops, starts), int(ends[at]), int(ends[stop])
         at = stop
 
 
@@ -215,12 +223,12 @@ def _scan(
         mine = left.tokens[left.token_starts[row] : left.token_starts[row + 1]]
         long, marked = sequence and size > 64, False
         for other in near[:total]:
-            fewest = sizes.fewest[kind, right.size_at[other]]
-            others = right.alone[other] + right.starts[other + 1] - right.starts[other]
-            spare = size + others - 2 * fewest - left.alone[row] - right.alone[other]
+            apart = right.apart[other]
+            spare = sizes.spare[kind, apart >> HALF] - left.alone[row] - (apart & ((1 << HALF) - 1))
             differ = ones(left.bits[row, 0] ^ right.bits[other, 0]) + ones(left.bits[row, 1] ^ right.bits[other, 1])
             if differ > spare:
                 continue
+            fewest = sizes.fewest[kind, apart >> HALF]
             theirs = right.tokens[right.token_starts[other] : right.token_starts[other + 1]]
             if not long and not marked:
                 mark(masks, mine, sequence)

@@ -114,7 +114,7 @@ def test_batches_hold_rows_of_one_length_and_every_row_once() -> None:
 
 
 def test_a_missing_model_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(EngineUnavailable, match="no modules.json"):
+    with pytest.raises(EngineUnavailable, match=r"no modules\.json"):
         check_encoder(str(tmp_path))
     for name in ("./nowhere", "no/such/thing", "word", "someone/some-model"):
         with pytest.raises(EngineUnavailable, match="there is no embedding model"):

@@ -48,6 +48,7 @@ class Perplexity(Filter):
 
     kind: ClassVar[str] = "perplexity"
     measured_by: ClassVar[tuple[str, ...]] = ("model",)
+    slice_rows: ClassVar[int] = 500
 
     by: Literal["perplexity", "ifd", "alone", "zlib"] = "perplexity"
     """What decides: the answer's perplexity after its prompt, `alone` without it, their ratio `ifd`, or `zlib`, the

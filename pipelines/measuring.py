@@ -57,10 +57,10 @@ def measured(
     return frame
 
 
-def stored(step: Step, folder: Path) -> pl.DataFrame:
-    """The measurements of a step that a run has made. Raises InputError where it has not."""
+def stored(step: Step, folder: Path, name: str = MEASURES) -> pl.DataFrame:
+    """The measurements of a step that a run has made, or another of its files. Raises InputError where it has not."""
     try:
-        return pl.read_parquet(folder / step.folder / MEASURES)
+        return pl.read_parquet(folder / step.folder / name)
     except OSError as error:
         raise InputError(f"the step {step.title} of {folder} is not made; make it with: tuneworks build") from error
 

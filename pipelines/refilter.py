@@ -84,7 +84,7 @@ def _named(name: str, filters: Sequence[tuple[Step, Filter]]) -> list[str]:
 def _change(step: Step, work: Filter, options: dict[str, Any], folder: Path, last: Step) -> Change:
     changed = _with_options(work, options)
     measures = _measures(step, work, changed, folder)
-    before = pl.read_parquet(folder / step.folder / VERDICTS).select(list(FATES))
+    before = stored(step, folder, VERDICTS).select(list(FATES))
     both = before.rename({"reason": "old"}).with_columns(decided(changed, measures)["reason"])
     go = both.filter(pl.col("old").is_null() & pl.col("reason").is_not_null()).select("id", "reason")
     back = both.filter(pl.col("old").is_not_null() & pl.col("reason").is_null()).select("id", reason="old")

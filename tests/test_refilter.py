@@ -11,7 +11,7 @@ from tuneworks.filters.length import Length
 from tuneworks.pipelines.recipe import load_recipe
 from tuneworks.pipelines.refilter import Change, Setting, _measures, briefs, refiltered
 from tuneworks.pipelines.run import RECIPE
-from tuneworks.pipelines.stages import MEASURES, steps_of
+from tuneworks.pipelines.stages import MEASURES, VERDICTS, steps_of
 
 
 def changes(folder: Path, *settings: str) -> list[Change]:
@@ -91,8 +91,9 @@ def test_an_option_that_a_model_measures_by_is_refused(run: Path) -> None:
         _measures(steps_of(recipe)[1], length, asking.model_copy(update={"min_answer_words": 3}), run)
 
 
-def test_a_step_that_is_not_made_is_named(run: Path) -> None:
-    (next(run.glob("*rouge")) / MEASURES).unlink()
+@pytest.mark.parametrize("missing", [MEASURES, VERDICTS])
+def test_a_step_that_is_not_made_is_named(run: Path, missing: str) -> None:
+    (next(run.glob("*rouge")) / missing).unlink()
     with pytest.raises(InputError, match=r"mine\.rouge of .* is not made"):
         changes(run, "rouge.max=0.6")
 

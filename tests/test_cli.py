@@ -122,7 +122,7 @@ def test_a_run_made_by_another_recipe(
     assert run(monkeypatch, "build", "r.yaml", "--update") == 0
 
 
-def test_look_and_show_tell_a_rows_life(
+def test_look_and_why_tell_a_rows_life(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     result = built(scripted_recipe(), folder / "runs" / "scripted")
@@ -137,6 +137,7 @@ def test_look_and_show_tell_a_rows_life(
     page = capsys.readouterr().out
     assert row["completion"][0]["content"] in page and "made.rouge" in page and "reward" in page
     assert "Made from 8 records" in page
+    assert "What was asked for the task" in page and "What was asked for the best answer" in page
     assert run(monkeypatch, "why", "scripted", "zzz") == 2
     assert "no record" in capsys.readouterr().err
     assert run(monkeypatch, "look", "scriptedd") == 2

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tuneworks.factory.engine import Completion, Request, Usage
 from tuneworks.factory.engines.scripted import Scripted
 from tuneworks.factory.errors import EngineError, EngineUnavailable, InputError
-from tuneworks.factory.journal import Call, Counts, Journal, Journaled, key_of
+from tuneworks.factory.journal import Call, Counts, Journal, Journaled, key_of, wrote
 from tuneworks.factory.record import Message
 
 ASK = Request((Message("user", "Name a fish."),))
@@ -256,3 +256,16 @@ def test_a_journal_gives_back_what_it_took(engine: str, asked: str, reply: Compl
     journal.write([Call(key, engine, request, reply, 0.5)])
     assert journal.held(key) == reply
     journal.close()
+
+
+def test_the_call_that_wrote_a_text_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    journal = Journal(path)
+    replies = ["A carp.", '{"task": "Name \\"two\\" fish.\\nIn order."}', "A list: A carp. A pike."]
+    calls = [Call(str(n), "engine", replace(ASK, seed=n), Completion(text), 0.1) for n, text in enumerate(replies)]
+    journal.write(calls)
+    journal.close()
+    found = [wrote(path, text) for text in ("A carp.", 'Name "two" fish.\nIn order.', "A pike.", "A whale.", " ")]
+    assert [call and call.request.get("seed", 0) for call in found] == [0, 1, 2, None, None]
+    assert found[0] and found[0].request["messages"] == [{"role": "user", "content": "Name a fish."}]
+    assert wrote(tmp_path / "none.sqlite", "A carp.") is None

@@ -10,7 +10,7 @@ import polars as pl
 import polars.selectors as cs
 
 from tuneworks.factory.errors import InputError
-from tuneworks.factory.record import Record, from_table
+from tuneworks.factory.record import SCHEMA, Record, from_table
 from tuneworks.pipelines.dataset import MANIFEST
 from tuneworks.pipelines.run import DATASET, MODELS, RECIPE
 from tuneworks.pipelines.stages import DONE, MEASURES, RECORDS, REJECTED, VERDICTS, Counts
@@ -127,7 +127,7 @@ def life(folder: Path, record_id: str) -> list[Verdict]:
 def _verdicts(folder: Path, record_id: str) -> Iterator[Verdict]:
     for made in steps_made(folder):
         for name in (RECORDS, REJECTED):
-            table = pl.read_parquet(made.folder / name).filter(pl.col("id").str.starts_with(record_id))
+            table = pl.scan_parquet(made.folder / name).filter(pl.col("id").str.starts_with(record_id)).collect()
             for record, row in zip(from_table(table), table.iter_rows(named=True), strict=True):
                 part, reason = row.get("part", "record"), row.get("reason")
                 yield Verdict(made.title, record, part, reason, _measures(made.folder, record.id))
@@ -146,14 +146,14 @@ def _measures(folder: Path, record_id: str) -> dict[str, Any]:
 
 def parents(folder: Path, record: Record) -> list[Record]:
     """The records it was made from, as far as the run holds them. A made task is also found by its instances."""
-    wanted = set(record.parents)
+    wanted = pl.Series(record.parents, dtype=pl.String).implode()
+    named = pl.col("id").is_in(wanted) | pl.col("meta").str.json_path_match("$.task").is_in(wanted)
     found: dict[str, Record] = {}
-    for made in steps_made(folder):
+    for made in steps_made(folder) if record.parents else ():
         for name in (RECORDS, REJECTED):
             for candidate in from_table(
-                pl.read_parquet(made.folder / name).select(pl.all().exclude("part", "reason", "stage"))
+                pl.scan_parquet(made.folder / name).filter(named).select(list(SCHEMA)).collect()
             ):
                 for known in (candidate.id, str(candidate.meta.get("task", ""))):
-                    if known in wanted:
-                        found.setdefault(known, candidate)
+                    found.setdefault(known, candidate)
     return [found[p] for p in record.parents if p in found]

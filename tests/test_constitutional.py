@@ -441,7 +441,7 @@ def test_hostile_replies_crash_nothing_and_nothing_disappears(said: list[str], s
 def test_the_real_model_revises_answers() -> None:
     engine = Transformers().open()
     records = read_seeds("red-team", "made")[-4:]
-    items = run(engine, Constitutional(rounds=1, max_tokens=60, guidance="Answer in one sentence."), records)
+    items = run(engine, Constitutional(rounds=1, max_tokens=160, guidance="Answer in one sentence."), records)
     whole = [i for i in items if isinstance(i, Record) or i.part == "record"]
     assert len(whole) == 4
     assert any(isinstance(i, Record) and len(i.answers) == 2 for i in whole)

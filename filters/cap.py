@@ -8,8 +8,9 @@ from pydantic import Field, field_validator
 
 from tuneworks.factory.record import REWARD
 from tuneworks.filters.embedding.encoder import MINILM, check_encoder, embed
+from tuneworks.filters.embedding.inverted_file import require_faiss
 from tuneworks.filters.filter import Filter
-from tuneworks.filters.selection.clusters import cluster_of, require_faiss
+from tuneworks.filters.selection.clusters import cluster_of
 from tuneworks.filters.selection.nearest import column
 from tuneworks.filters.selection.ranking import ranking
 from tuneworks.filters.strata import kind_of_task

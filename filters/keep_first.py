@@ -10,8 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 import polars as pl
 
-PAIRS = pl.Schema({"row": pl.UInt32(), "other": pl.UInt32(), "score": pl.Float64()})
-"""Two rows by their places, and how similar they are."""
+from tuneworks.factory.overlap.join import PAIRS
 
 RIVALS = pl.Schema({"rival": pl.UInt32(), "score": pl.Float64()})
 

@@ -5,7 +5,6 @@ share of all their n-grams that both have. It is computed exactly for every pair
 MinHash would estimate it.
 """
 
-from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -16,7 +15,7 @@ from tuneworks.factory.overlap.join import cross_join, self_join
 from tuneworks.factory.overlap.tokens import bags_of, shingles
 from tuneworks.filters.filter import Filter
 from tuneworks.filters.keep_first import rivals
-from tuneworks.filters.reference import Turn, check_references, read_references, reference_files
+from tuneworks.filters.reference import check_references, read_references, reference_files
 from tuneworks.filters.words import answered, conversation, instruction
 
 _NEAR = pl.Schema({"row": pl.UInt32(), "nearest": pl.String(), "score": pl.Float64()})
@@ -73,18 +72,13 @@ class NearDuplicates(Filter):
         references = read_references(self.against)
         if not references:
             return _NEAR.to_frame()
-        said = [self._said(r.prompt(at)) for r in references for at in range(len(r.texts))]
+        said = [r.said(at, self.on) for r in references for at in range(len(r.texts))]
         places = pl.Series([r.place(at) for r in references for at in range(len(r.texts))])
         bags = shingles(bags_of(pl.concat([pl.Series(said), prompts])), self.ngram)
         pairs = cross_join(bags.part(len(said), len(bags)), bags.part(0, len(said)), "jaccard", self.max)
         near = pairs.filter(pl.col("score") > self.max).sort("row", "score", "other", descending=[False, True, False])
         near = near.unique("row", keep="first", maintain_order=True)
         return near.select("row", nearest=places.gather(near["other"]), score="score")
-
-    def _said(self, prompt: Sequence[Turn]) -> str:
-        if self.on == "instruction":
-            return prompt[-1][1]
-        return "\n".join(content for role, content in prompt if role != "system")
 
     def _new(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Of each row too near to one that stays that one. Texts are compared once: a copy goes as the first of its

@@ -49,6 +49,11 @@ class Reference:
     def prompt(self, at: int) -> Sequence[Turn]:
         return self.talks.get(at) or (("user", self.texts[at]),)
 
+    def said(self, at: int, on: str) -> str:
+        """What of a prompt is compared: with `on` the instruction its last message, else all but the system's."""
+        prompt = self.prompt(at)
+        return prompt[-1][1] if on == "instruction" else "\n".join(text for role, text in prompt if role != "system")
+
 
 def check_references(names: Sequence[str]) -> None:
     """Raise now where a set cannot be read: of a file the first row is looked at, of a Hub dataset its description."""

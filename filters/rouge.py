@@ -1,7 +1,7 @@
 """ROUGE-L: drop instructions too close to one that stays (Self-Instruct, arXiv:2212.10560, section 2.2)."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -14,7 +14,7 @@ from tuneworks.factory.overlap.join import cross_join, self_join
 from tuneworks.factory.overlap.tokens import Bags, bags_of, first_equal
 from tuneworks.filters.filter import Filter
 from tuneworks.filters.keep_first import rivals
-from tuneworks.filters.reference import Turn, check_references, read_references, reference_files
+from tuneworks.filters.reference import check_references, read_references, reference_files
 from tuneworks.filters.words import conversation, instruction
 
 LOWEST = 0.3
@@ -96,13 +96,8 @@ class Rouge(Filter):
         """The texts of the other sets, and how a reason names each."""
         references = read_references(self.against)
         named = [r.place(at) for r in references for at in range(len(r.texts))]
-        said = [self._said(r.prompt(at)) for r in references for at in range(len(r.texts))]
+        said = [r.said(at, self.on) for r in references for at in range(len(r.texts))]
         return pl.Series(named, dtype=pl.String), said
-
-    def _said(self, prompt: Sequence[Turn]) -> str:
-        if self.on == "instruction":
-            return prompt[-1][1]
-        return "\n".join(content for role, content in prompt if role != "system")
 
     def _known(self, bags: Bags, places: Numbers, others: Bags, named: pl.Series) -> pl.DataFrame:
         """Of the texts at these places those too near to another set, and the nearest there, of equals the first."""

@@ -3,7 +3,6 @@
 Similar is what a sentence encoder puts close together (SemDeDup, arXiv:2303.09540), compared exactly, pair by pair.
 """
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import ClassVar, Literal
 
@@ -17,7 +16,7 @@ from tuneworks.filters.embedding.greedy import keep_apart
 from tuneworks.filters.embedding.inverted_file import require_faiss
 from tuneworks.filters.embedding.neighbours import nearest
 from tuneworks.filters.filter import Filter
-from tuneworks.filters.reference import Turn, check_references, read_references, reference_files
+from tuneworks.filters.reference import check_references, read_references, reference_files
 from tuneworks.filters.selection.ranking import ranking
 from tuneworks.filters.words import answered, conversation, instruction
 
@@ -78,7 +77,7 @@ class SemanticDuplicates(Filter):
         places: dict[str, str] = {}
         for reference in read_references(self.against):
             for at in range(len(reference.texts)):
-                places.setdefault(_said(reference.prompt(at), self.on), reference.place(at))
+                places.setdefault(reference.said(at, self.on), reference.place(at))
         return places
 
     def reject(self, measures: pl.DataFrame) -> pl.Series:
@@ -142,9 +141,3 @@ def _beside(found: pl.DataFrame, rows: int) -> pl.DataFrame:
 @lru_cache(maxsize=2)
 def _vectors(texts: tuple[str, ...], model: str) -> Vectors:
     return embed(texts, model)
-
-
-def _said(prompt: Sequence[Turn], on: str) -> str:
-    if on == "instruction":
-        return prompt[-1][1]
-    return "\n".join(content for role, content in prompt if role != "system")

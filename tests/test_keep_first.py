@@ -4,7 +4,8 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworks.filters.keep_first import PAIRS, rivals
+from tuneworks.factory.overlap.join import PAIRS
+from tuneworks.filters.keep_first import rivals
 
 ROWS = 9
 links = st.lists(

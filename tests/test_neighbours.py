@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from tuneworks.factory.overlap.join import PAIRS
 from tuneworks.filters.embedding import tiles
 from tuneworks.filters.embedding.buckets import unit
 from tuneworks.filters.embedding.encoder import Vectors
@@ -15,7 +16,6 @@ from tuneworks.filters.embedding.greedy import distinct, keep_apart
 from tuneworks.filters.embedding.inverted_file import likely_nearest, likely_pairs
 from tuneworks.filters.embedding.neighbours import all_pairs, cosines, nearest, pairs
 from tuneworks.filters.embedding.tiles import TILE, slack
-from tuneworks.filters.keep_first import PAIRS
 
 
 def crowded(rows: int, dimensions: int, seed: int, apart: float = 0.5) -> Vectors:

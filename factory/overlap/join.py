@@ -13,6 +13,7 @@ from tuneworks.factory.overlap.keys import keys_of
 from tuneworks.factory.overlap.tokens import Bags
 
 PAIRS = pl.Schema({"row": pl.UInt32(), "other": pl.UInt32(), "score": pl.Float64()})
+"""Two rows by their places, and how similar they are."""
 
 
 def self_join(bags: Bags, measure: Measure, least: float) -> pl.DataFrame:

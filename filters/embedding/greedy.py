@@ -5,9 +5,10 @@ import hashlib
 import numpy as np
 import polars as pl
 
+from tuneworks.factory.overlap.join import PAIRS
 from tuneworks.filters.embedding.encoder import Vectors
 from tuneworks.filters.embedding.neighbours import Places, cosines, nearest, pairs
-from tuneworks.filters.keep_first import PAIRS, rivals
+from tuneworks.filters.keep_first import rivals
 
 DECIDED = pl.Schema({"gone": pl.Boolean(), "nearest": pl.UInt32(), "score": pl.Float64()})
 

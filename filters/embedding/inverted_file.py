@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 
 from tuneworks.factory.errors import MissingExtra
+from tuneworks.factory.overlap.join import PAIRS
 from tuneworks.filters.embedding.encoder import Vectors
 from tuneworks.filters.embedding.neighbours import Places, near_pairs
-from tuneworks.filters.keep_first import PAIRS
 
 PROBES = 4
 """Lists that a row is compared with for its pairs."""

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import polars as pl
 
 from tuneworks.factory.engines.transformers import require_torch
+from tuneworks.factory.overlap.join import PAIRS
 from tuneworks.filters.embedding.encoder import Vectors
-from tuneworks.filters.keep_first import PAIRS
 
 Places = npt.NDArray[np.int64]
 

@@ -1,18 +1,10 @@
 """Clusters: groups of records whose embeddings are alike, by k-means."""
 
-import importlib.util
-
 import numpy as np
 
-from tuneworks.factory.errors import MissingExtra
 from tuneworks.filters.selection.nearest import Rows, Vectors
 
 ROUNDS = 20
-
-
-def require_faiss(purpose: str) -> None:
-    if importlib.util.find_spec("faiss") is None:
-        raise MissingExtra("faiss-cpu", "embed", purpose)
 
 
 def cluster_of(vectors: Vectors, count: int) -> Rows:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_model import CHATML, build_tiny_model, save_tokenizer
+from tiny_model import CHATML, SPECIAL, build_tiny_model, save_tokenizer
 from transformers import AutoModelForCausalLM, GraniteConfig, MambaConfig, PreTrainedConfig, Qwen3Config
 
 from tuneworks.factory.engines import decoding
@@ -151,3 +151,30 @@ def test_nats_of_logits() -> None:
     said = torch.randint(0, 7, (150,))
     expected = torch.nn.functional.cross_entropy(logits, said, reduction="sum")
     assert nats_of(logits, said.tolist()) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_a_model_with_attention_of_its_own_is_read_by_it(tmp_path: Path) -> None:
+    """gpt-oss has attention sinks, learned logits that take part in every softmax; packs would leave them out."""
+    from transformers import GptOssConfig, GptOssForCausalLM
+
+    torch.manual_seed(0)
+    config = GptOssConfig(
+        vocab_size=256 + len(SPECIAL), hidden_size=16, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=8, num_local_experts=2, num_experts_per_tok=1, sliding_window=128,
+    )  # fmt: skip
+    model = GptOssForCausalLM(config)
+    for layer in model.model.layers:
+        torch.nn.init.constant_(layer.self_attn.sinks, 3.0)
+    model.save_pretrained(tmp_path)
+    save_tokenizer(tmp_path, CHATML)
+    scorer = Likelihood(str(tmp_path))
+    row = scorer.answer([Message("user", "Name a fish.")], "A carp is one.")
+    assert row is not None
+    (loss,) = scorer.losses([row])
+    plain = GptOssForCausalLM.from_pretrained(
+        tmp_path, dtype=scorer._model.model.dtype, attn_implementation="eager"
+    ).eval()
+    with torch.inference_mode():
+        logits = plain(torch.tensor([row.context + row.text])).logits[0, len(row.context) - 1 : -1].float()
+    said = logits.log_softmax(-1).gather(1, torch.tensor(row.text)[:, None])
+    assert loss.nats == pytest.approx(-float(said.sum()), abs=1e-4)

@@ -134,16 +134,26 @@ class Likelihood:
         return nats_of(logits, row.text)
 
     def _packs_right(self) -> bool:
+        """Whether packs give what the model gives by its own attention, which it gets back where they do not. Attention
+        that transformers cannot compute as SDPA has what ours leaves out, such as gpt-oss's sinks."""
+        model = self._model.model
+        own = model.config._attn_implementation
+        if model._supports_sdpa and self._trial():
+            return True
+        model.set_attn_implementation(own)
+        return False
+
+    def _trial(self) -> bool:
         rows = [self.answer([Message("user", asked)], text) for asked, text in TRIAL]
         trial = [row for row in rows if row is not None]
         trial = [row for row in (*trial, *map(self.alone, trial)) if len(row) <= self._window]
+        alone = [self._of_one(row) for row in trial]
         try:
             self._model.model.set_attn_implementation(register())
             made = self.losses(trial)
             plain = bool(trial) and self._head_is_plain(trial[0])
         except (TypeError, ValueError, AttributeError, RuntimeError, IndexError):
             return False
-        alone = [self._of_one(row) for row in trial]
         return plain and all(
             abs(loss.nats - nats) <= SAME * loss.tokens for loss, nats in zip(made, alone, strict=True)
         )

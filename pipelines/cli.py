@@ -14,6 +14,7 @@ from tuneworks.factory.errors import TuneworksError
 from tuneworks.pipelines import pages, why_pages
 from tuneworks.pipelines.conformance import checked, chosen, page
 from tuneworks.pipelines.initial import write_initial
+from tuneworks.pipelines.mix import quotas_made
 from tuneworks.pipelines.reading import run_folder
 from tuneworks.pipelines.recipe import load_recipe, recipe_path
 from tuneworks.pipelines.refilter import briefs, refiltered
@@ -117,6 +118,13 @@ def look(
 ) -> None:
     """Show a run: its funnel, why things went, and samples of its dataset."""
     pages.look(console, run_folder(run, runs), samples)
+
+
+@app.command("mix")
+def mix_command(run: RunName, runs: Runs = Path("runs")) -> None:
+    """Show what each source gives to the mixture, and by which rate."""
+    folder = run_folder(run, runs)
+    pages.mixture(console, quotas_made(load_recipe(str(folder / RECIPE)), folder))
 
 
 @app.command()

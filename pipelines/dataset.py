@@ -16,6 +16,7 @@ import yaml
 from tuneworks.factory.dice import Dice
 from tuneworks.factory.record import Record
 from tuneworks.pipelines.recipe import Recipe
+from tuneworks.pipelines.splits import split
 from tuneworks.trainers.rows import PREFERENCE, QUALITY, SFT, Row, preference_rows, quality_rows, sft_rows
 
 VIEWS = {"sft": (sft_rows, SFT), "preference": (preference_rows, PREFERENCE), "quality": (quality_rows, QUALITY)}
@@ -50,19 +51,6 @@ def _write(rows: Iterable[Row], schema: pl.Schema, path: Path) -> int:
     if table.height:
         table.write_parquet(path)
     return table.height
-
-
-def split(records: Sequence[Record], share: float, dice: Dice) -> list[tuple[str, list[Record]]]:
-    """Train and test; all records of one instruction fall on one side. At least one group is tested on if any is."""
-    groups = sorted({group_of(r) for r in records})
-    held = min(len(groups) - 1, max(1, round(len(groups) * share))) if share > 0 and len(groups) > 1 else 0
-    tested = set(dice.random("groups").sample(groups, held))
-    train = [r for r in records if group_of(r) not in tested]
-    return [("train", train), ("test", [r for r in records if group_of(r) in tested])]
-
-
-def group_of(record: Record) -> str:
-    return str(record.meta.get("instruction") or record.prompt_text)
 
 
 def sha256(path: Path) -> str:

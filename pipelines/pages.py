@@ -14,6 +14,7 @@ from tuneworks.factory.errors import RecipeError
 from tuneworks.factory.plugin import Plugin
 from tuneworks.pipelines import catalog
 from tuneworks.pipelines.dataset import SPLITS
+from tuneworks.pipelines.quotas import Quota
 from tuneworks.pipelines.reading import (
     Made,
     dataset_rows,
@@ -59,6 +60,20 @@ def look(console: Console, folder: Path, samples: int) -> None:
     _rows_table(console, rows)
     for name in rows:
         _samples(console, folder, name, samples)
+
+
+def mixture(console: Console, given: Mapping[str, Quota]) -> None:
+    """What each source gives to the mixture, and why."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("source")
+    for name in ("records", "counts as", "rate", "gives", "of its records"):
+        table.add_column(name, justify="right")
+    for source, quota in given.items():
+        rate = f"{quota.rate:.1%}" + (" fixed" if quota.fixed else "")
+        share = f"{quota.quota / quota.rows:.0%}" if quota.rows else ""
+        table.add_row(source, f"{quota.rows:,}", f"{quota.weighs:,.0f}", rate, f"{quota.quota:,}", share)
+    console.print(table)
+    console.print(f"\n{sum(quota.quota for quota in given.values()):,} records in the mixture.", highlight=False)
 
 
 def kinds(console: Console, kind: str | None) -> None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -52,7 +52,21 @@ class Mix(Section):
     """How the sources are put together."""
 
     cap: int | None = Field(default=None, ge=1)
-    """Most records taken from one source, drawn by the seed; all of them when left out."""
+    """Most records for which one source counts; a source without a share gives no more, unless `size` asks for it."""
+    temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    """Over 1, small sources count for more: a source's rate is min(scale x its records, cap) ** (1/temperature)."""
+    scale: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    """What a source's records are multiplied by before the cap."""
+    size: int | None = Field(default=None, ge=1)
+    """Records of the mixture; as many as keep the rates when left out. None is taken twice."""
+    shares: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}
+    """Fixed shares of the mixture, by the name of the source; the others share out the rest by the rule."""
+
+    @model_validator(mode="after")
+    def _shares_add_up(self) -> "Mix":
+        if sum(self.shares.values()) > 1 + 1e-9:
+            raise ValueError(f"the shares of mix add up to {sum(self.shares.values()):g}; lower them to 1 or less")
+        return self
 
 
 class Recipe(Section):
@@ -76,6 +90,13 @@ class Recipe(Section):
     """Share of the records kept for the test split; all records of one instruction fall on the same side."""
     train: tuple[Trainer, ...] = ()
     """Trainings, in order."""
+
+    @model_validator(mode="after")
+    def _shares_are_of_sources(self) -> "Recipe":
+        for name in self.mix.shares:
+            if name not in self.sources:
+                raise ValueError(f"mix gives a share to {name!r}, which is no source; {nearest(name, self.sources)}")
+        return self
 
     @model_validator(mode="after")
     def _trains_on_what_is_written(self) -> "Recipe":

@@ -214,7 +214,7 @@ def _mixed(step: Step, recipe: Recipe, folder: Path, watcher: Watcher) -> Counts
     began = time.monotonic()
     watcher.step(step.title, 0)
     tables = {name: read_records(folder / before) for name, before in zip(recipe.sources, step.takes, strict=True)}
-    table, reasons = mix(tables, recipe.mix.cap, Dice(recipe.seed, step.title))
+    table, reasons = mix(tables, recipe.mix, Dice(recipe.seed, step.title))
     verdicts = pl.DataFrame({"id": table["id"], "reason": reasons})
     return write_decided(folder / step.folder, step, table.lazy(), verdicts, began)
 

@@ -186,3 +186,20 @@ def test_version_and_printing_a_recipe(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert capsys.readouterr().out.startswith("tuneworks ")
     assert run(monkeypatch, "recipe", "quickstart") == 0
     assert "name: quickstart" in capsys.readouterr().out
+
+
+def test_mix_says_what_each_source_gives(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, count in (("few", 10), ("many", 90)):
+        rows = [json.dumps({"prompt": f"Name {n} {name} fish."}) for n in range(count)]
+        (folder / f"{name}.jsonl").write_text("\n".join(rows))
+    text = "name: m\nsources: {few: {file: few.jsonl}, many: {file: many.jsonl}}\nmix: {temperature: 2}\n"
+    (folder / "m.yaml").write_text(text)
+    assert run(monkeypatch, "build", "m.yaml") == 0
+    assert run(monkeypatch, "mix", "m") == 0
+    out = capsys.readouterr().out
+    assert "25.0%" in out and "75.0%" in out and "40 records in the mixture." in out
+    (folder / "runs/m/02-many-file/records.parquet").unlink()
+    assert run(monkeypatch, "mix", "m") == 2
+    assert "are not made yet; make them with: tuneworks build" in capsys.readouterr().err

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from scripted_line import scripted_recipe
 
-from tuneworks.factory.dice import Dice
 from tuneworks.factory.record import PAIR, PREFERRED, Answer, Record
-from tuneworks.pipelines.dataset import group_of, sha256, split, write_dataset
+from tuneworks.pipelines.dataset import sha256, write_dataset
 
 BETTER = {PAIR: 1.0, PREFERRED: 0.75}
 
@@ -24,14 +23,6 @@ def records(count: int) -> list[Record]:
         )
         for n in range(count)
     ]
-
-
-def test_all_records_of_an_instruction_are_on_one_side() -> None:
-    sides = dict(split(records(60), 0.2, Dice(0, "x")))
-    assert len(sides["test"]) == 12 and len(sides["train"]) == 48
-    assert not {group_of(r) for r in sides["train"]} & {group_of(r) for r in sides["test"]}
-    assert len(dict(split(records(60), 0.0, Dice(0, "x")))["test"]) == 0
-    assert len(dict(split(records(3), 0.5, Dice(0, "x")))["train"]) == 3
 
 
 def test_datasets_reads_every_configuration(tmp_path: Path) -> None:

@@ -72,6 +72,12 @@ def test_a_reward_is_built_from_its_name() -> None:
         (("train:\n  - sft", "train:\n  sft"), r"train is a list; begin each entry with '- '"),
         (("name: mine", "name: mine\nengine: smolm2"), r"line 2: there is no engine or model 'smolm2'; did you mean"),
         (("name: mine", "name: mine\nengine: {openai: {}}"), r"line 2: openai needs 'model'; add it"),
+        (
+            ("name: mine", "name: mine\nmix: {shares: {mad: 0.5}}"),
+            r"mix gives a share to 'mad', which is no source; did",
+        ),
+        (("name: mine", "name: mine\nmix: {shares: {made: 1.5}}"), r"line 2: .*made of the recipe cannot be 1.5"),
+        (("name: mine", "name: mine\nmix: {cap: 0}"), r"line 2: mix.cap of the recipe cannot be 0: it must be greater"),
     ],
 )
 def test_a_mistake_is_one_sentence_with_its_line(change: tuple[str, str], sentence: str | None) -> None:

@@ -1,5 +1,7 @@
 """Checks of the claims about difficulty, mixing, quality prompts and the rows that trainers read."""
 
+import math
+
 import polars as pl
 
 from tuneworks.factory.dice import Dice
@@ -8,6 +10,8 @@ from tuneworks.factory.record import Answer, Record, to_table
 from tuneworks.filters.perplexity import MEASURES, Perplexity
 from tuneworks.pipelines.conformance.rule import tried
 from tuneworks.pipelines.mix import mix
+from tuneworks.pipelines.quotas import quotas
+from tuneworks.pipelines.recipe import Mix
 from tuneworks.trainers.arguments import known_names
 from tuneworks.trainers.rows import PREFERENCE, QUALITY, SFT, quality_rows
 
@@ -50,11 +54,20 @@ def unmeasured_is_said() -> bool:
 
 
 def _mixed(cap: int) -> tuple[pl.DataFrame, pl.Series]:
-    return mix({"many": to_table([Record.born(f"Name {n} fish.") for n in range(50)])}, cap, Dice(0, "mix"))
+    records = [Record.born(f"Name {n} fish.") for n in range(50)]
+    return mix({"many": to_table(records)}, Mix(cap=cap), Dice(0, "mix"))
 
 
-def cap() -> bool:
-    return _mixed(7)[1].null_count() == 7
+def published_rates() -> bool:
+    rows = {"gsm8k": 7473, "qasc": 1084, "strategyqa": 2061}
+    made = quotas(rows, cap=3000, temperature=2, scale=1.2)
+    raised = {name: min(1.2 * n, 3000) ** 0.5 for name, n in rows.items()}
+    return all(math.isclose(made[name].rate, raised[name] / sum(raised.values())) for name in rows)
+
+
+def fixed_shares() -> bool:
+    made = quotas({"flan": 900, "t0": 900, "cot": 900}, size=100, shares={"flan": 0.4, "cot": 0.05})
+    return [made[name].quota for name in ("flan", "t0", "cot")] == [40, 55, 5]
 
 
 def no_row_twice() -> bool:

@@ -101,6 +101,11 @@ class Record:
         """The last user message: what is asked."""
         return next((m.content for m in reversed(self.prompt) if m.role == "user"), "")
 
+    @property
+    def instruction(self) -> str:
+        """What is asked, without its input: the fact "instruction" where there is one, else the last user message."""
+        return str(self.meta.get("instruction") or self.prompt_text)
+
     def with_answers(self, answers: Iterable[Answer]) -> "Record":
         return replace(self, answers=tuple(answers))
 

@@ -18,7 +18,8 @@ from tuneworks.factory.errors import EngineError
 from tuneworks.factory.record import Message
 from tuneworks.factory.weights import SMOLLM2, loading, locate
 from tuneworks.filters.filter import Filter
-from tuneworks.filters.strata import STRATUM, histogram_bin, kind_of_task, length_bucket, quantile, quotas, strata
+from tuneworks.filters.shares import shared_out
+from tuneworks.filters.strata import STRATUM, histogram_bin, kind_of_task, length_bucket, quantile, strata
 from tuneworks.filters.words import answered, word_count
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class Perplexity(Filter):
         gone: dict[int, str] = {}
         for _, group in placed.group_by(STRATUM, maintain_order=True):
             rows = [group.filter(pl.col("bin") == b)["row"].to_list() for b in range(bins)]
-            wanted = quotas([len(r) for r in rows], self.histogram, math.ceil(group.height * self.share))
+            wanted = shared_out([len(r) for r in rows], self.histogram, math.ceil(group.height * self.share))
             for number, (members, count) in enumerate(zip(rows, wanted, strict=True), 1):
                 said = f"in bin {number} of {bins} of its kind and length, of which {count} of {len(members)} stay"
                 gone |= dict.fromkeys(members[count:], said)

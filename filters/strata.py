@@ -1,4 +1,4 @@
-"""Strata: groups of like records within which a measurement is compared, and who of a group stays.
+"""Strata: groups of like records within which a measurement is compared.
 
 How hard an answer is to predict hangs on its length and on the kind of task: compared over all, a measurement would
 pick lengths and kinds instead of difficulty.
@@ -72,32 +72,3 @@ def histogram_bin(value: pl.Expr, bins: int) -> pl.Expr:
     low, high = value.quantile(0.02), value.quantile(0.98)
     width = pl.when(high > low).then((high - low) / bins).otherwise(1.0)
     return ((value - low) / width).floor().clip(0, bins - 1).cast(pl.Int32)
-
-
-def quotas(counts: list[int], shares: tuple[float, ...], total: int) -> list[int]:
-    """How many to keep of each bin so that `total` stay and their shares come closest to those wanted.
-
-    A bin that holds fewer than its share gives all it has, and the others make up for it, in proportion.
-    """
-    kept = [0] * len(counts)
-    open_bins = {at for at, count in enumerate(counts) if count and shares[at] > 0}
-    missing = min(total, sum(counts[at] for at in open_bins))
-    while missing and open_bins:
-        weight = sum(shares[at] for at in open_bins)
-        wanted = {at: missing * shares[at] / weight for at in sorted(open_bins)}
-        full = {at for at in open_bins if wanted[at] >= counts[at]}
-        if not full:
-            return _rounded(kept, wanted, missing)
-        for at in full:
-            kept[at] = counts[at]
-            missing -= counts[at]
-        open_bins -= full
-    return kept
-
-
-def _rounded(kept: list[int], wanted: dict[int, float], total: int) -> list[int]:
-    """Whole numbers that add up to `total`: the largest remainders are rounded up."""
-    whole = {at: int(value) for at, value in wanted.items()}
-    order = sorted(wanted, key=lambda at: (whole[at] - wanted[at], at))
-    up = set(order[: total - sum(whole.values())])
-    return [whole[at] + (at in up) if at in whole else count for at, count in enumerate(kept)]

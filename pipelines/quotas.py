@@ -9,7 +9,8 @@ is shared out among the others by the same rates.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
+
+from tuneworks.filters.shares import shared_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,12 @@ def quotas(
     weighs = {name: min(scale * n, cap if cap is not None else math.inf) for name, n in rows.items()}
     rates = _rates({name: w for name, w in weighs.items() if rows[name]}, temperature, fixed)
     most = {name: rows[name] if cap is None or name in fixed else min(rows[name], cap) for name in rows}
-    wanted = _largest(rates, most) if size is None else size
-    given = _shared_out(wanted, rates, most if size is None else dict(rows))
+    limits, wanted = (most, _largest(rates, most)) if size is None else (rows, size)
+    shares_of = [rates.get(name, 0.0) for name in rows]
+    given = shared_out([limits[name] for name in rows], shares_of, wanted)
     return {
-        name: Quota(rows[name], weighs[name], rates.get(name, 0.0), given.get(name, 0), name in fixed) for name in rows
+        name: Quota(n, weighs[name], rate, quota, name in fixed)
+        for (name, n), rate, quota in zip(rows.items(), shares_of, given, strict=True)
     }
 
 
@@ -62,30 +65,3 @@ def _largest(rates: Mapping[str, float], most: Mapping[str, int]) -> int:
     """The size at which the first source has given all it may."""
     sizes = [most[name] / rate for name, rate in rates.items() if rate > 0]
     return math.floor(min(sizes) + 1e-9) if sizes else 0
-
-
-def _shared_out(size: int, rates: Mapping[str, float], most: Mapping[str, int]) -> dict[str, int]:
-    """Whole numbers in proportion to the rates, none above what the source may give, adding up to `size` or to all."""
-    given: dict[str, int] = {}
-    open_rates = {name: rate for name, rate in rates.items() if rate > 0}
-    left = min(size, sum(most[name] for name in open_rates))
-    while open_rates:
-        part = largest_remainder(left, open_rates)
-        full = {name: most[name] for name in open_rates if part[name] >= most[name]}
-        if not full:
-            return given | part
-        given |= full
-        left -= sum(full.values())
-        open_rates = {name: rate for name, rate in open_rates.items() if name not in full}
-    return given
-
-
-def largest_remainder(size: int, rates: Mapping[str, float]) -> dict[str, int]:
-    """`size` split by the rates into whole numbers: each gets its floor, the largest remainders one more; of equal ones
-    the first. In fractions, so that rounding decides nothing."""
-    exact = {name: Fraction(rate) for name, rate in rates.items()}
-    total = sum(exact.values())
-    parts = {name: size * rate / total for name, rate in exact.items()}
-    whole = {name: math.floor(part) for name, part in parts.items()}
-    more = sorted(parts, key=lambda name: whole[name] - parts[name])[: size - sum(whole.values())]
-    return {name: count + (name in more) for name, count in whole.items()}

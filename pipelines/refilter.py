@@ -136,5 +136,5 @@ def briefs(folder: Path, changes: Sequence[Change], samples: int) -> dict[str, s
     for change in changes:
         ids = pl.concat([change.go["id"].head(samples), change.come_back["id"].head(samples)])
         taken = pl.scan_parquet(folder / change.step.takes[0] / RECORDS).filter(pl.col("id").is_in(ids.implode()))
-        found |= {r.id: str(r.meta.get("instruction") or r.prompt_text) for r in from_table(taken.collect())}
+        found |= {r.id: r.instruction for r in from_table(taken.collect())}
     return found

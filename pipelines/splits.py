@@ -59,7 +59,7 @@ def _related(records: Iterable[Record]) -> Iterator[tuple[int, int]]:
     """Pairs that share an instruction, or a record that one of them is or comes from alone."""
     first: dict[str, int] = {}
     for at, record in enumerate(records):
-        instruction = f"says {record.meta.get('instruction') or record.prompt_text}"
+        instruction = f"says {record.instruction}"
         line = record.parents if len(record.parents) == 1 else ()
         for name in (instruction, record.id, *line):
             yield at, first.setdefault(name, at)

@@ -147,4 +147,4 @@ def _ancestors(console: Console, found: list[Record], named: int) -> None:
 
 
 def _brief(record: Record) -> str:
-    return _short(str(record.meta.get("instruction") or record.prompt_text))
+    return _short(record.instruction)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_model import CHATML, SPECIAL, build_tiny_model, save_tokenizer
+from tiny_model import CHATML, build_gpt_oss, build_tiny_model, save_tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tuneworks.factory.engine import Completion, Request
@@ -220,20 +220,9 @@ def test_the_common_prefix_is_the_longest_that_leaves_each_row_a_token(tokens: l
 
 def test_a_model_whose_attention_is_its_own_keeps_it(tmp_path: Path) -> None:
     """gpt-oss has attention sinks, learned logits that take part in every softmax."""
-    from transformers import GptOssConfig, GptOssForCausalLM
+    from transformers import GptOssForCausalLM
 
-    torch.manual_seed(0)
-    config = GptOssConfig(
-        vocab_size=256 + len(SPECIAL), hidden_size=16, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=1, head_dim=8, num_local_experts=2, num_experts_per_tok=1, sliding_window=16,
-        max_position_embeddings=64,
-    )  # fmt: skip
-    model = GptOssForCausalLM(config)
-    for layer in model.model.layers:
-        torch.nn.init.constant_(layer.self_attn.sinks, 3.0)
-    model.save_pretrained(tmp_path)
-    save_tokenizer(tmp_path, CHATML)
-    ours = Model(str(tmp_path)).model
+    ours = Model(build_gpt_oss(tmp_path, sliding_window=16, max_position_embeddings=64)).model
     plain = GptOssForCausalLM.from_pretrained(tmp_path, dtype=ours.dtype, attn_implementation="eager").eval()
     ids = torch.arange(5, 17)[None]
     with torch.inference_mode():

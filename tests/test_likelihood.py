@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_model import CHATML, SPECIAL, build_tiny_model, save_tokenizer
+from tiny_model import CHATML, build_gpt_oss, build_tiny_model, save_tokenizer
 from transformers import AutoModelForCausalLM, GraniteConfig, MambaConfig, PreTrainedConfig, Qwen3Config
 
 from tuneworks.factory.engines import decoding
@@ -155,19 +155,9 @@ def test_nats_of_logits() -> None:
 
 def test_a_model_with_attention_of_its_own_is_read_by_it(tmp_path: Path) -> None:
     """gpt-oss has attention sinks, learned logits that take part in every softmax; packs would leave them out."""
-    from transformers import GptOssConfig, GptOssForCausalLM
+    from transformers import GptOssForCausalLM
 
-    torch.manual_seed(0)
-    config = GptOssConfig(
-        vocab_size=256 + len(SPECIAL), hidden_size=16, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=1, head_dim=8, num_local_experts=2, num_experts_per_tok=1, sliding_window=128,
-    )  # fmt: skip
-    model = GptOssForCausalLM(config)
-    for layer in model.model.layers:
-        torch.nn.init.constant_(layer.self_attn.sinks, 3.0)
-    model.save_pretrained(tmp_path)
-    save_tokenizer(tmp_path, CHATML)
-    scorer = Likelihood(str(tmp_path))
+    scorer = Likelihood(build_gpt_oss(tmp_path, sliding_window=128))
     row = scorer.answer([Message("user", "Name a fish.")], "A carp is one.")
     assert row is not None
     (loss,) = scorer.losses([row])

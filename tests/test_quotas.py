@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworks.pipelines.quotas import largest_remainder, quotas
+from tuneworks.pipelines.quotas import quotas
 
 FLAN = {"aqua": 2715, "creak": 6910, "ecqa": 7110, "gsm8k": 7473, "qasc": 1084, "strategyqa": 2061}
 
@@ -71,10 +71,3 @@ def test_they_add_up_and_no_row_is_taken_twice(
         assert sum(given_.values()) == min(size, sum(rows.values()))
     elif any(rows.values()):
         assert sum(given_.values()) > 0
-
-
-@given(st.integers(0, 10_000), st.dictionaries(st.text(max_size=3), st.floats(1e-3, 1e3), min_size=1, max_size=8))
-def test_largest_remainder_is_within_one_of_the_exact_part(size: int, rates: dict[str, float]) -> None:
-    parts, total = largest_remainder(size, rates), sum(rates.values())
-    assert sum(parts.values()) == size
-    assert all(abs(parts[name] - size * rate / total) <= 1 for name, rate in rates.items())

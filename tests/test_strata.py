@@ -1,11 +1,11 @@
-"""Strata: where a value stands among its like, and how many of each bin stay."""
+"""Strata: where a value stands among its like."""
 
 import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworks.factory.record import Record, to_table
-from tuneworks.filters.strata import FEWEST, histogram_bin, kind_of_task, length_bucket, quantile, quotas, strata
+from tuneworks.filters.strata import FEWEST, histogram_bin, kind_of_task, length_bucket, quantile, strata
 
 
 def test_kinds_of_task() -> None:
@@ -92,18 +92,3 @@ def test_bins_have_equal_width_and_open_ends() -> None:
     assert sorted(bins[1:-1].value_counts()["count"]) == [24, 25, 26, 26]
     same = pl.DataFrame({"value": [3.0, 3.0]})
     assert same.select(histogram_bin(pl.col("value"), 4)).to_series().to_list() == [0, 0]
-
-
-def test_quotas_of_full_bins() -> None:
-    assert quotas([100, 100, 100], (1.0, 2.0, 1.0), 40) == [10, 20, 10]
-    assert quotas([100, 5, 100], (1.0, 2.0, 1.0), 40) == [18, 5, 17]
-    assert quotas([0, 0], (1.0, 1.0), 40) == [0, 0]
-    assert quotas([9, 9], (1.0, 0.0), 12) == [9, 0]
-
-
-@given(st.lists(st.tuples(st.integers(0, 50), st.floats(0, 5)), min_size=1, max_size=8), st.integers(0, 200))
-def test_quotas_add_up_and_never_exceed_a_bin(bins: list[tuple[int, float]], total: int) -> None:
-    counts, shares = [count for count, _ in bins], tuple(share for _, share in bins)
-    made = quotas(counts, shares, total)
-    assert all(0 <= kept <= count for kept, count in zip(made, counts, strict=True))
-    assert sum(made) == min(total, sum(count for count, share in bins if share > 0))

@@ -49,6 +49,24 @@ def build_tiny_model(folder: Path, template: str | None = CHATML, seed: int = 0)
     return str(folder)
 
 
+def build_gpt_oss(folder: Path, **config: int) -> str:
+    """A tiny gpt-oss: its attention has sinks, learned logits that take part in every softmax."""
+    import torch
+    from transformers import GptOssConfig, GptOssForCausalLM
+
+    torch.manual_seed(0)
+    shape = GptOssConfig(
+        vocab_size=256 + len(SPECIAL), hidden_size=16, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=8, num_local_experts=2, num_experts_per_tok=1, **config,
+    )  # fmt: skip
+    model = GptOssForCausalLM(shape)
+    for layer in model.model.layers:
+        torch.nn.init.constant_(layer.self_attn.sinks, 3.0)
+    model.save_pretrained(folder)
+    save_tokenizer(folder, CHATML)
+    return str(folder)
+
+
 def save_tokenizer(folder: Path, template: str | None) -> None:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast

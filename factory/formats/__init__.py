@@ -119,7 +119,7 @@ class _Making:
 
 def variant(record: Record, text: str, answers: Sequence[Answer], form: Format, checked: bool = False) -> Record:
     """The record asked as `text`. Its fact `instruction` is the record's, so that both fall on one side of a split."""
-    asked = {"instruction": record.meta.get("instruction") or record.prompt_text, "format": form}
+    asked = {"instruction": record.instruction, "format": form}
     return Record.born(
         (*record.prompt[:-1], replace(record.prompt[-1], content=text)),
         answers=answers,

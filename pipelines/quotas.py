@@ -53,7 +53,9 @@ def quotas(
 
 def _rates(weighs: Mapping[str, float], temperature: float, fixed: Mapping[str, float]) -> dict[str, float]:
     """Fixed shares stay as they are; the rule shares out the rest."""
-    raised = {name: w ** (1 / temperature) for name, w in weighs.items() if name not in fixed}
+    largest = max((w for name, w in weighs.items() if name not in fixed), default=1.0)
+    # By the largest first: a power of a large number is more than a float holds.
+    raised = {name: (w / largest) ** (1 / temperature) for name, w in weighs.items() if name not in fixed}
     held = sum(share for name, share in fixed.items() if name in weighs)
     total, rest = sum(raised.values()), max(0.0, 1 - held)
     rates = {name: fixed[name] if name in fixed else rest * raised[name] / total for name in weighs}

@@ -55,7 +55,7 @@ class Mix(Section):
     """Most records for which one source counts; a source without a share gives no more, unless `size` asks for it."""
     temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     """Over 1, small sources count for more: a source's rate is min(scale x its records, cap) ** (1/temperature)."""
-    scale: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    scale: float = Field(default=1.0, gt=0, le=1e9)
     """What a source's records are multiplied by before the cap."""
     size: int | None = Field(default=None, ge=1)
     """Records of the mixture; as many as keep the rates when left out. None is taken twice."""

@@ -5,7 +5,7 @@ task and its harder versions, a conversation and its beginning. Whole groups go 
 after seeing several others as examples is no relative of theirs: nothing was copied.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
@@ -19,23 +19,26 @@ NEAR, NGRAM = 0.7, 3
 
 
 def split(records: Sequence[Record], share: float, dice: Dice) -> list[tuple[str, list[Record]]]:
-    """Train and test, about `share` of the records in the latter; at least one group is tested on if there are two."""
+    """Train and test, about `share` of the records in the latter; where there are two groups, each side has one."""
     groups = grouped(records) if share > 0 else []
-    tested = _drawn(groups, share * len(records), dice) if len(groups) > 1 else set[int]()
+    wanted = min(share * len(records) + 0.5, len(records) - 1)
+    tested = _drawn(groups, wanted, dice) if len(groups) > 1 else set[int]()
     train = [r for at, r in enumerate(records) if at not in tested]
     return [("train", train), ("test", [r for at, r in enumerate(records) if at in tested])]
 
 
 def _drawn(groups: Sequence[list[int]], wanted: float, dice: Dice) -> set[int]:
-    """Groups in the order of the dice, as long as they fit."""
+    """Groups in the order of the dice, as far as they fit; the smallest where none does."""
     order = list(groups)
     dice.random("groups").shuffle(order)
     tested: set[int] = set()
     for group in order:
-        if len(tested) + len(group) <= wanted + 0.5:
+        if len(tested) + len(group) <= wanted:
             tested.update(group)
-    smallest = min(order, key=len)
-    return tested or set(smallest)
+    if not tested:
+        smallest = min(order, key=len)
+        tested.update(smallest)
+    return tested
 
 
 def grouped(records: Sequence[Record]) -> list[list[int]]:
@@ -47,7 +50,8 @@ def grouped(records: Sequence[Record]) -> list[list[int]]:
             root[at] = at = root[root[at]]
         return at
 
-    for one, other in (*_related(records), *_near(records)):
+    asked = ["\n".join(m.content for m in r.prompt if m.role == "user") for r in records]
+    for one, other in (*_related(records, asked), *_near(asked)):
         root[top(one)] = top(other)
     members: dict[int, list[int]] = {}
     for at in range(len(records)):
@@ -55,21 +59,20 @@ def grouped(records: Sequence[Record]) -> list[list[int]]:
     return sorted(members.values(), key=lambda group: min(records[at].id for at in group))
 
 
-def _related(records: Iterable[Record]) -> Iterator[tuple[int, int]]:
-    """Pairs that share an instruction, or a record that one of them is or comes from alone."""
-    first: dict[str, int] = {}
+def _related(records: Sequence[Record], asked: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Pairs that share an instruction, all that is asked, or a record that one of them is or comes from alone."""
+    first: dict[tuple[str, str], int] = {}
     for at, record in enumerate(records):
-        instruction = f"says {record.instruction}"
         line = record.parents if len(record.parents) == 1 else ()
-        for name in (instruction, record.id, *line):
+        names = [("instruction", record.instruction), ("asked", asked[at]), *(("id", i) for i in (record.id, *line))]
+        for name in names:
             yield at, first.setdefault(name, at)
 
 
-def _near(records: Sequence[Record]) -> Iterator[tuple[int, int]]:
-    """Pairs whose prompts are nearly the same text, all user turns together."""
-    said = ["\n".join(m.content for m in r.prompt if m.role == "user") for r in records]
-    texts = pl.DataFrame({"text": said}, schema={"text": pl.String()}).with_row_index("at")
-    texts = texts.unique("text", keep="first", maintain_order=True)  # copies share their instruction already
+def _near(asked: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Pairs of nearly the same text. Of copies, which are related anyway, one stands for all."""
+    texts = pl.DataFrame({"text": asked}, schema={"text": pl.String()}).with_row_index("at")
+    texts = texts.unique("text", keep="first", maintain_order=True)
     pairs = self_join(shingles(bags_of(texts["text"]), NGRAM), "jaccard", NEAR)
     places = texts["at"]
     return zip(places.gather(pairs["row"]), places.gather(pairs["other"]), strict=True)

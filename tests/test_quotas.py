@@ -28,6 +28,10 @@ def test_rates_are_the_published_formula(temperature: float) -> None:
         assert abs(quota.quota - 5000 * quota.rate) < 1
 
 
+def test_a_temperature_near_nothing_takes_the_largest_alone() -> None:
+    assert taken({"a": 3000, "b": 2000}, temperature=0.001, size=100) == {"a": 100, "b": 0}
+
+
 def test_scale_comes_before_the_cap_and_the_cap_before_the_temperature() -> None:
     rates = {name: quota.rate for name, quota in quotas({"a": 100, "b": 1000}, cap=300, temperature=2, scale=2).items()}
     assert rates["b"] / rates["a"] == pytest.approx(math.sqrt(300 / 200))

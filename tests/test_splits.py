@@ -57,6 +57,18 @@ def test_near_duplicates_and_the_same_instruction_stay_together() -> None:
     assert together(records, 0, 3) and together(records, 1, 2) and len(grouped(records)) == 3
 
 
+def test_the_same_text_stays_together_whatever_its_facts_say() -> None:
+    text = "Translate.\n\ncat"
+    told = Record.born(text, meta={"instruction": "Translate."})
+    assert together([told, Record.born(text)], 0, 1)
+
+
+def test_both_sides_have_a_group_however_large_the_share() -> None:
+    for count in (2, 5, 9):
+        train, test = sides([Record.born(text) for text in texts(count)], share=0.95)
+        assert train and test
+
+
 def test_conversations_are_compared_by_all_that_was_asked() -> None:
     asked, answered = Message("user", texts(1)[0]), Message("assistant", "Yes.")
     record = Record.born([asked, answered, Message("user", "Why?")])

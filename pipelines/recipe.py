@@ -1,7 +1,7 @@
 """Recipe: the YAML file a person writes, checked strictly; every mistake names its line and the fix."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -198,8 +198,16 @@ def _plugins(families: tuple[str, ...], specs: object, path: catalog.Path) -> li
 
 def _section_error(error: ValidationError, path: catalog.Path, owner: str, section: type[Section]) -> OptionError:
     if any(e["loc"] for e in error.errors()):
-        return option_error(error, path, owner, tuple(section.model_fields))
+        return option_error(error, path, owner, tuple(_options(section)))
     return OptionError(path, str(error.errors()[0]["msg"]).removeprefix("Value error, "))
+
+
+def _options(section: type[Section]) -> Iterator[str]:
+    """The options of a section, those of sections inside it by their path: mix.cap."""
+    for name, option in section.model_fields.items():
+        yield name
+        if isinstance(option.annotation, type) and issubclass(option.annotation, Section):
+            yield from (f"{name}.{inner}" for inner in option.annotation.model_fields)
 
 
 def written(recipe: Recipe) -> str:

@@ -77,6 +77,10 @@ def test_a_reward_is_built_from_its_name() -> None:
             r"mix gives a share to 'mad', which is no source; did",
         ),
         (("name: mine", "name: mine\nmix: {shares: {made: 1.5}}"), r"line 2: .*made of the recipe cannot be 1.5"),
+        (
+            ("name: mine", "name: mine\nmix: {temprature: 2}"),
+            r"line 2: .*no option 'mix.temprature'; did you mean 'mix.temp",
+        ),
         (("name: mine", "name: mine\nmix: {cap: 0}"), r"line 2: mix.cap of the recipe cannot be 0: it must be greater"),
     ],
 )

@@ -65,7 +65,7 @@ class AnswerPrompts(Answering):
     kind: ClassVar[str] = "answer"
 
     async def generate(self, records: Sequence[Record], engine: Engine, dice: Dice) -> AsyncIterator[Record | Rejected]:
-        async for record, answer in in_order(partial(self._answered, r, engine, dice) for r in records):
+        async for record, answer in in_order((partial(self._answered, r, engine, dice) for r in records), engine.room):
             if isinstance(answer, Answer):
                 yield record.with_answers([*record.answers, answer])
             else:

@@ -118,7 +118,7 @@ class BackTranslation(Generator):
                 "start its source from a file with the column text or document"
             )
         prompts = load_prompts(self.prompts, PROMPTS)
-        async for item in in_order(partial(self._pair, record, engine, dice, prompts) for record in records):
+        async for item in in_order((partial(self._pair, r, engine, dice, prompts) for r in records), engine.room):
             yield item
 
     async def _pair(

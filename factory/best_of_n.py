@@ -67,7 +67,7 @@ class BestOfN(Answering):
         return Reward.nested(value, info)
 
     async def generate(self, records: Sequence[Record], engine: Engine, dice: Dice) -> AsyncIterator[Record | Rejected]:
-        async for items in in_order(partial(self._ranked, r, engine, dice) for r in records):
+        async for items in in_order((partial(self._ranked, r, engine, dice) for r in records), engine.room):
             for item in items:
                 yield item
 

@@ -1,12 +1,15 @@
-"""Engine: who answers. One async verb; what guards a model (the journal) is an engine around one."""
+"""Engine: who answers. One async verb; what guards a model (the journal, the pace) is an engine around one."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol
+from weakref import WeakKeyDictionary
 
+from tuneworks.factory.budget import UNLIMITED, Budget
 from tuneworks.factory.plugin import Plugin
-from tuneworks.factory.record import Message
+from tuneworks.factory.record import Message, fingerprint
 
 Finish = Literal["stop", "length", "other"]
 
@@ -32,12 +35,30 @@ class Request:
     """Texts of which the log-probability as the reply's first token is wanted; nothing is generated then."""
     schema: str = ""
     """JSON Schema that the reply must follow, as JSON; only for an engine that is `structured`."""
+    given: str = ""
+    """A reply that is there already. How likely the model finds it is wanted (`Completion.loss`), and nothing is
+    generated; only for an engine that `scores`. Without messages it is read after nothing but the chat template's sign
+    that a reply begins."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    usd: float = 0.0
+    """What the call cost, by the prices that are known; 0 where the model is one's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """The negative log-likelihood of a text, summed over its tokens, in nats."""
+
+    nats: float
+    tokens: int
+
+    @property
+    def perplexity(self) -> float:
+        return math.exp(min(self.nats / self.tokens, 700.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +69,46 @@ class Completion:
     finish: Finish = "stop"
     usage: Usage = Usage()
     log_probs: Mapping[str, float] = field(default_factory=dict)
+    loss: Loss | None = None
+    """Of the request's `given`."""
 
 
 class Engine(Protocol):
+    """Inherit from it: then only what differs needs saying."""
+
     name: str
     """Which model, where: part of every journal key, and what `Answer.by` says."""
-    structured: bool
+    structured: bool = False
     """Whether it can hold its replies to a request's `schema`."""
+    scores: bool = False
+    """Whether it can tell how likely a request's `given` is."""
+    batches: bool = False
+    """Whether a reply may hang on which other requests wait at the time, since those share its batch: then nothing that
+    hangs on time may come between."""
+    room: int = 512
+    """Most requests that are worth holding open at a time; how many of them a model works on is its own affair."""
+    budget: Budget = UNLIMITED
+    """Asked (`admit`) right before a request is handed to a model; what guards the engine says what was spent."""
+
+    @property
+    def status(self) -> str:
+        """What is waited for, in a few words for the person at the terminal; empty while all goes well."""
+        return ""
 
     async def complete(self, request: Request) -> Completion:
-        """Answer, or raise EngineError (this request cannot be answered) or EngineUnavailable (none can)."""
+        """Answer, or raise EngineError (this request cannot be answered), EngineUnavailable (none can) or
+        BudgetReached (none may be asked any more)."""
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """End. What a model works on may still be answered, for a short while; all else that waits is refused with
+        EngineUnavailable."""
+        ...
+
+    def beside(self, other: "Engine") -> "Engine":
+        """`other`, guarded as this one is: its calls in the same journal and under the same budget."""
+        other.budget = self.budget
+        return other
 
 
 class EngineOptions(Plugin):
@@ -70,3 +118,19 @@ class EngineOptions(Plugin):
 
     @abstractmethod
     def open(self) -> Engine: ...
+
+    def require_price(self) -> None:
+        """Raise RecipeError, saying how to name it, if what a call costs is not known. A model of one's own costs
+        nothing."""
+
+
+_beside: "WeakKeyDictionary[Engine, dict[str, Engine]]" = WeakKeyDictionary()
+
+
+def opened_beside(engine: Engine, options: EngineOptions) -> Engine:
+    """The engine of these options, guarded as `engine` is and closed with it; opened once for each `engine`."""
+    opened = _beside.setdefault(engine, {})
+    key = fingerprint(options.written())
+    if key not in opened:
+        opened[key] = engine.beside(options.open())
+    return opened[key]

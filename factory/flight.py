@@ -2,6 +2,7 @@
 
 At most `limit` jobs are started and unfinished at any time, and a job starts as soon as an earlier one ends. What is in
 flight is therefore a function of which jobs have ended, so a resumed run offers an engine the same choice of requests.
+The limit is an engine's `room`.
 """
 
 import asyncio
@@ -11,10 +12,8 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-IN_FLIGHT = 512
 
-
-async def in_order(jobs: Iterable[Callable[[], Awaitable[T]]], limit: int = IN_FLIGHT) -> AsyncIterator[T]:
+async def in_order(jobs: Iterable[Callable[[], Awaitable[T]]], limit: int) -> AsyncIterator[T]:
     """Yield each job's result in the order of `jobs`; the first failure, wherever it is, ends all."""
     waiting = iter(jobs)
     started: deque[asyncio.Future[T]] = deque()

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
-from tuneworks.factory.engine import Engine, Request
+from pydantic import ValidationInfo, field_validator
+
+from tuneworks.factory.engine import Engine, EngineOptions, Request, opened_beside
 from tuneworks.factory.errors import EngineError
 from tuneworks.factory.language import Language, language_of
 from tuneworks.factory.plugin import File
@@ -54,16 +56,25 @@ class Judge(Reward):
 
     kind: ClassVar[str] = "judge"
 
+    engine: EngineOptions | None = None
+    """Which model judges; the one that answers where nothing is written."""
     prompts: File | None = None
     """A YAML file of your own texts for the prompts `question` and `opening`; ours when left out."""
 
+    @field_validator("engine", mode="before")
+    @classmethod
+    def _named_engine(cls, value: object, info: ValidationInfo) -> EngineOptions | None:
+        return None if value is None else EngineOptions.nested(value, info)
+
     def check(self) -> None:
+        super().check()
         load_prompts(self.prompts, PROMPTS)
 
     async def score(self, record: Record, answer: Answer, engine: Engine) -> float:
         ask = self._texts[language_of(record.prompt_text)]
+        judging = opened_beside(engine, self.engine) if self.engine else engine
         asked = filled(ask.question, prompt=record.prompt_text, answer=answer.text)
-        reply = await engine.complete(Request((Message("user", asked),), opening=ask.opening, candidates=MARKS))
+        reply = await judging.complete(Request((Message("user", asked),), opening=ask.opening, candidates=MARKS))
         return expected_mark(reply.log_probs)
 
     @cached_property

@@ -110,7 +110,7 @@ class MultiTurn(Answering):
 
     async def generate(self, records: Sequence[Record], engine: Engine, dice: Dice) -> AsyncIterator[Record | Rejected]:
         prompts = load_prompts(self.prompts, PROMPTS)
-        async for items in in_order(partial(self._continued, record, engine, dice, prompts) for record in records):
+        async for items in in_order((partial(self._continued, r, engine, dice, prompts) for r in records), engine.room):
             for item in items:
                 yield item
 

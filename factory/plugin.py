@@ -86,8 +86,16 @@ class Plugin(BaseModel):
 
     def written(self) -> dict[str, Any]:
         """{kind: options}, every default filled in: the spec that makes this plugin again."""
+        return self._spelled(Plugin.written)
+
+    def decides(self) -> dict[str, Any]:
+        """As `written`, with only those options that decide what comes out: while they stay the same, so does what was
+        made. An engine's pace and patience are not among them."""
+        return self._spelled(lambda part: part.decides())
+
+    def _spelled(self, part: Callable[["Plugin"], object]) -> dict[str, Any]:
         values = {name: getattr(self, name) for name in type(self).model_fields}
-        made_of = {name: _spec(value) for name, value in values.items() if _holds_plugins(value)}
+        made_of = {name: _spec(value, part) for name, value in values.items() if _holds_plugins(value)}
         plain = self.model_dump(mode="json", exclude=set(made_of))
         return {self.kind: {name: made_of[name] if name in made_of else plain[name] for name in values}}
 
@@ -102,7 +110,7 @@ def _holds_plugins(value: object) -> bool:
     return isinstance(value, Plugin) or (isinstance(value, tuple) and any(isinstance(v, Plugin) for v in value))
 
 
-def _spec(value: object) -> object:
+def _spec(value: object, part: Callable[[Plugin], object]) -> object:
     if isinstance(value, tuple):
-        return [_spec(v) for v in value]
-    return value.written() if isinstance(value, Plugin) else value
+        return [_spec(v, part) for v in value]
+    return part(value) if isinstance(value, Plugin) else value

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import polars as pl
 
+from tuneworks.factory.engine import Engine
 from tuneworks.factory.plugin import Plugin
 
 
@@ -33,11 +34,22 @@ class Filter(Plugin):
         """Whether measuring runs a model."""
         return False
 
+    def asks_engine(self) -> bool:
+        """Whether measuring asks the run's engine, through `ask`."""
+        return False
+
     @abstractmethod
     def measure(self, table: pl.DataFrame) -> pl.DataFrame:
         """One row of measurements for each record of `table`, in its order, each a function of that record alone. No
         column depends on a threshold. The run adds the record's `id` where the frame has none."""
         ...
+
+    async def ask(self, table: pl.DataFrame, engine: Engine) -> pl.DataFrame:
+        """`measure`, with the run's engine at hand. Raises RecipeError where the engine cannot tell what is asked."""
+        return self.measure(table)
+
+    def let_go(self) -> None:
+        """Free what was loaded to measure: no more slices come for now."""
 
     @abstractmethod
     def reject(self, measures: pl.DataFrame) -> pl.Series:

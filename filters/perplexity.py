@@ -1,29 +1,30 @@
 """Perplexity: how hard a record is for a model; too easy teaches nothing, too hard is often noise.
 
 Measured are the perplexity of the best answer after its prompt, of the answer alone, and their ratio, the instruction
-following difficulty (IFD, arXiv:2308.12032, 2402.00530): over 1, the prompt makes the answer less likely. Without a
-model, how far zlib shrinks the answer stands in for it.
+following difficulty (IFD, arXiv:2308.12032, 2402.00530): over 1, the prompt makes the answer less likely. The model is
+one in this process or the run's own engine. Without a model, how far zlib shrinks the answer stands in for it.
 """
 
 import math
 import zlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import polars as pl
 from pydantic import Field, model_validator
 
+from tuneworks.factory.engine import Engine
 from tuneworks.factory.engines.transformers import require_torch
-from tuneworks.factory.errors import EngineError
-from tuneworks.factory.record import Message
-from tuneworks.factory.weights import SMOLLM2, loading, locate
+from tuneworks.factory.errors import RecipeError
+from tuneworks.factory.weights import SMOLLM2, locate
 from tuneworks.filters.filter import Filter
+from tuneworks.filters.scoring import Known, by_engine, by_model, forget
 from tuneworks.filters.shares import shared_out
 from tuneworks.filters.strata import STRATUM, histogram_bin, kind_of_task, length_bucket, quantile, strata
 from tuneworks.filters.words import answered, word_count
 
-if TYPE_CHECKING:
-    from tuneworks.factory.engines.likelihood import Given, Likelihood
+ENGINE = "engine"
+"""As a model: the run's own engine."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -35,7 +36,7 @@ MEASURES = pl.Schema(
         "zlib": pl.Float64(),
         "tokens": pl.UInt32(),  # of the answer; its words where no model was asked
         "longest": pl.UInt32(),  # most tokens of prompt and answer that the model reads
-        "refused": pl.String(),  # what the model's chat template has against the prompt
+        "refused": pl.String(),  # what the model's chat template, or the engine, has against the record
     }
 )
 
@@ -55,8 +56,9 @@ class Perplexity(Filter):
     """What decides: the answer's perplexity after its prompt, `alone` without it, their ratio `ifd`, or `zlib`, the
     compressed share of the answer's bytes, which needs no model."""
     model: str | None = SMOLLM2
-    """Whose perplexity: `smollm2`, a model's folder or a Hub id. All four measures are taken with it, so that `by` may
-    change later; null, the default with `by: zlib`, measures without a model."""
+    """Whose perplexity: `smollm2`, a model's folder or a Hub id; `engine` is the model of the recipe's own engine,
+    where that one can score. All four measures are taken with it, so that `by` may change later; null, the default with
+    `by: zlib`, measures without a model."""
     keep: tuple[Share, Share] = (0.1, 0.9)
     """The band of quantiles that stays, within each kind of task and length of answer."""
     max_ifd: float | None = Field(default=1.0, gt=0)
@@ -86,21 +88,37 @@ class Perplexity(Filter):
     def asks_model(self) -> bool:
         return self.model is not None
 
+    def asks_engine(self) -> bool:
+        return self.model == ENGINE
+
     def check(self) -> None:
-        if self.model is not None:
+        if self.model is not None and not self.asks_engine():
             require_torch(f"perplexity with the model {self.model}")
             locate(self.model)
 
     def measure(self, table: pl.DataFrame) -> pl.DataFrame:
-        texts = table.select("prompt", text=answered())
-        zlib_share = pl.Series("zlib", map(compressed_share, texts["text"].fill_null("")), dtype=pl.Float64)
+        texts = _texts(table)
         if self.model is None:
-            nothing = pl.DataFrame({name: [None] * table.height for name in MEASURES}, schema=MEASURES)
-            made = nothing.with_columns(texts.select(tokens=word_count(pl.col("text")).cast(pl.UInt32)))
-        else:
-            made = _by_model(self.model, texts)
-        placed = made.with_columns(zlib_share).with_columns(table.select("id", kind=kind_of_task()))
-        return placed.with_columns(bucket=length_bucket(pl.col("tokens")))
+            words = word_count(pl.col("text")).cast(pl.UInt32)
+            return _placed(table, _measured(table.height, {}).with_columns(texts.select(tokens=words)))
+        if self.asks_engine():
+            raise RecipeError(
+                "perplexity: model: engine asks the engine of a run, and none is open; build the run, or name a model"
+            )
+        return _placed(table, _measured(table.height, by_model(self.model, texts)))
+
+    async def ask(self, table: pl.DataFrame, engine: Engine) -> pl.DataFrame:
+        if not self.asks_engine():
+            return self.measure(table)
+        if not engine.scores:
+            raise RecipeError(
+                f"perplexity: model: engine, but {engine.name} cannot tell how likely a text is; name a model such as "
+                "smollm2, or use an engine that can: transformers, vllm, or a vLLM server"
+            )
+        return _placed(table, _measured(table.height, await by_engine(engine, _texts(table))))
+
+    def let_go(self) -> None:
+        forget()
 
     def reject(self, measures: pl.DataFrame) -> pl.Series:
         """Records without an answer stay: nothing can be said of them."""
@@ -148,48 +166,23 @@ class Perplexity(Filter):
         return pl.format(f"the {self.by} is {{}}, {{}}", _short(self.by), pl.lit(where))
 
 
-def _by_model(name: str, texts: pl.DataFrame) -> pl.DataFrame:
-    """All measures but zlib, for the columns `prompt` and `text`."""
-    scorer = _loaded(name)
-    rows: dict[int, Given] = {}
-    tokens: dict[int, int] = {}
-    refused: dict[int, str] = {}
-    for at, (prompt, text) in enumerate(texts.iter_rows()):
-        if not text or not text.strip():
-            continue
-        try:
-            given = scorer.answer(_messages(prompt), text)
-        except EngineError as error:
-            refused[at] = str(error)
-            continue
-        tokens[at] = len(given.text) if given else scorer.longest + 1
-        if given and given.text and len(given) <= scorer.longest:
-            rows[at] = given
-    losses = scorer.losses([*rows.values(), *map(scorer.alone, rows.values())])
-    perplexities = [loss.perplexity for loss in losses]
-    known: dict[str, Mapping[int, object]] = {
-        "perplexity": dict(zip(rows, perplexities, strict=False)),
-        "alone": dict(zip(rows, perplexities[len(rows) :], strict=True)),
-        "tokens": tokens,
-        "refused": refused,
-    }
-    columns = {name: [found.get(at) for at in range(texts.height)] for name, found in known.items()}
-    frame = pl.DataFrame(columns, schema={name: MEASURES[name] for name in known})
-    limit, unknown = pl.lit(scorer.longest, dtype=pl.UInt32), pl.lit(None, dtype=pl.Float64)
-    ratio = pl.col("perplexity") / pl.col("alone")
-    return frame.with_columns(ifd=ratio, zlib=unknown, longest=limit).select(list(MEASURES))
+def _texts(table: pl.DataFrame) -> pl.DataFrame:
+    return table.select("prompt", text=answered())
 
 
-def _loaded(name: str) -> "Likelihood":
-    require_torch(f"perplexity with the model {name}")
-    from tuneworks.factory.engines.likelihood import likelihood
+def _measured(height: int, known: Known) -> pl.DataFrame:
+    """So many rows of measurements, of which some are known, by their place; IFD follows from them."""
+    columns = {name: [known.get(name, {}).get(at) for at in range(height)] for name in MEASURES}
+    frame = pl.DataFrame(columns, schema=MEASURES)
+    return frame.with_columns(ifd=pl.col("perplexity") / pl.col("alone"))
 
-    with loading(f"the model {name}"):
-        return likelihood(name)
 
-
-def _messages(prompt: list[dict[str, Any]] | None) -> list[Message]:
-    return [Message(turn["role"], turn["content"] or "") for turn in prompt or []]
+def _placed(table: pl.DataFrame, made: pl.DataFrame) -> pl.DataFrame:
+    """What was measured, with how far each answer shrinks and whom it is compared with."""
+    texts = table.select(text=answered())["text"].fill_null("")
+    shares = pl.Series("zlib", map(compressed_share, texts), dtype=pl.Float64)
+    placed = made.with_columns(shares).with_columns(table.select("id", kind=kind_of_task()))
+    return placed.with_columns(bucket=length_bucket(pl.col("tokens")))
 
 
 def _short(name: str) -> pl.Expr:

@@ -3,6 +3,7 @@
 A package that declares the entry point `tuneworks.filters: my_filter = my_package:MyFilter` is in the same table.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -15,8 +16,10 @@ from tuneworks.factory.answer import AnswerPrompts
 from tuneworks.factory.back_translation import BackTranslation
 from tuneworks.factory.best_of_n import BestOfN
 from tuneworks.factory.constitutional import Constitutional
+from tuneworks.factory.engines.batch import OpenAIBatch
 from tuneworks.factory.engines.openai import OpenAI
 from tuneworks.factory.engines.transformers import Transformers
+from tuneworks.factory.engines.vllm import Vllm
 from tuneworks.factory.errors import RecipeError
 from tuneworks.factory.evol_instruct import EvolInstruct
 from tuneworks.factory.formats import Formats
@@ -56,7 +59,7 @@ from tuneworks.trainers.quality import Quality
 from tuneworks.trainers.sft import Sft
 
 BUILT_IN: Mapping[str, tuple[type[Plugin], ...]] = {
-    "engines": (Transformers, OpenAI),
+    "engines": (Transformers, Vllm, OpenAI, OpenAIBatch),
     "generators": (
         SelfInstruct,
         OneCall,
@@ -144,6 +147,8 @@ def kinds(*names: str) -> dict[str, type[Plugin]]:
 def build(names: tuple[str, ...], spec: object, path: Path) -> Plugin:
     """The plugin that `spec` (a name, or {name: options}) names in these families; raises OptionError."""
     table = kinds(*names)
+    if names == ("engines",) and isinstance(spec, str) and spec not in table:
+        return _model(spec, path, table)
     kind, options = _split(spec, path, table)
     plugin = table.get(kind)
     if plugin is None:
@@ -157,6 +162,13 @@ def build(names: tuple[str, ...], spec: object, path: Path) -> Plugin:
         return plugin.model_validate(options, context={"build": nested})
     except ValidationError as error:
         raise option_error(error, (*path, kind), kind, tuple(plugin.model_fields)) from error
+
+
+def _model(name: str, path: Path, engines: Mapping[str, object]) -> Plugin:
+    """A bare model name such as smollm2, a folder or a Hub id means the transformers engine."""
+    if not re.search(r"[/~.]|smollm2", name):
+        raise OptionError(path, f"there is no engine or model {name!r}; {nearest(name, (*engines, 'smollm2'))}")
+    return Transformers(model=name)
 
 
 def _split(spec: object, path: Path, table: Mapping[str, object]) -> tuple[str, Mapping[str, Any]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,21 +11,25 @@ import typer
 from rich.console import Console
 
 from tuneworks import __version__
-from tuneworks.factory.errors import TuneworksError
-from tuneworks.pipelines import pages, why_pages
+from tuneworks.factory.errors import BudgetReached, TuneworksError
+from tuneworks.pipelines import journal_pages, pages, planning_pages, why_pages
 from tuneworks.pipelines.conformance import checked, chosen, page
 from tuneworks.pipelines.initial import write_initial
 from tuneworks.pipelines.mix import quotas_made
+from tuneworks.pipelines.models import Asking
+from tuneworks.pipelines.planning import PILOT_ROWS
+from tuneworks.pipelines.planning import plan as planned
 from tuneworks.pipelines.reading import run_folder
-from tuneworks.pipelines.recipe import load_recipe, recipe_path
+from tuneworks.pipelines.recipe import load_recipe, recipe_path, with_limits
 from tuneworks.pipelines.refilter import briefs, refiltered
-from tuneworks.pipelines.run import RECIPE, build, check, opened
+from tuneworks.pipelines.run import build, check
+from tuneworks.pipelines.run_folder import RECIPE, opened
 from tuneworks.pipelines.schema import json_schema
 from tuneworks.pipelines.training import train_all
 from tuneworks.pipelines.watching import Watching
 from tuneworks.pipelines.why_not import asked_record, judged
 
-USER_ERROR, INTERRUPTED = 2, 130
+USER_ERROR, LIMIT_REACHED, INTERRUPTED = 2, 3, 130
 
 app = typer.Typer(
     help="The factory for fine-tuning data: make, filter, mix and train from one recipe.",
@@ -36,6 +41,10 @@ app = typer.Typer(
 RecipeName = Annotated[str, typer.Argument(help="A recipe file, or the name of a built-in recipe.")]
 RunName = Annotated[str, typer.Argument(help="A run's name or folder.")]
 Runs = Annotated[Path, typer.Option(help="The folder that holds the runs.")]
+JournalFile = Annotated[Path | None, typer.Option(help="A journal that recipes share, in place of the run's own.")]
+MaxRows = Annotated[
+    int | None, typer.Option(min=1, help="Most records that each generator takes or makes: to try a recipe out.")
+]
 
 console = Console(soft_wrap=True)
 problems = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -73,26 +82,78 @@ def build_command(
         bool, typer.Option(help="Use a run's folder with a changed recipe: make again what changed.")
     ] = False,
     train: Annotated[bool, typer.Option(help="Do the recipe's trainings too.")] = True,
+    journal: JournalFile = None,
+    replay: Annotated[bool, typer.Option(help="Ask no model: take every reply from the journal.")] = False,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens for this run, in all its builds.")] = None,
+    max_usd: Annotated[float | None, typer.Option(min=0, help="Most money for this run, in all its builds.")] = None,
+    max_hours: Annotated[float | None, typer.Option(min=0, help="Most hours that this build may ask models.")] = None,
+    max_rows: MaxRows = None,
 ) -> None:
     """Build a recipe: make, filter, mix, write the dataset, train. Goes on where it stopped."""
     loaded = load_recipe(recipe)
-    check(loaded)
+    loaded = with_limits(loaded, tokens=max_tokens, usd=max_usd, hours=max_hours, rows=max_rows)
+    check(loaded, replay)
     folder = runs / loaded.name
+    again = _again(recipe, runs, journal)
     try:
         with opened(loaded, folder, update):
             with Watching(console) as watcher:
-                built = asyncio.run(build(loaded, folder, watcher))
+                built = asyncio.run(build(loaded, folder, watcher, Asking(journal, replay)))
             pages.built(console, built)
             if train and loaded.train:
                 train_all(loaded, folder, console)
     except KeyboardInterrupt:
-        problems.print(f"\nStopped. All answers so far are kept; go on with: tuneworks build {_again(recipe, runs)}")
+        problems.print(f"\nStopped. All answers so far are kept; go on with: tuneworks build {again}", markup=False)
         raise typer.Exit(INTERRUPTED) from None
+    except BudgetReached as reached:
+        more = f"go on with a higher limit: tuneworks build {again} --max-{reached.unit}"
+        problems.print(f"Stopped: {reached}. All answers so far are kept; {more}", markup=False)
+        raise typer.Exit(LIMIT_REACHED) from None
     pages.where_to_look(console, folder)
 
 
-def _again(recipe: str, runs: Path) -> str:
-    return recipe if runs == Path("runs") else f"{recipe} --runs {runs}"
+def _again(recipe: str, runs: Path, journal: Path | None) -> str:
+    named = [("--runs", runs)] * (runs != Path("runs")) + [("--journal", journal)] * (journal is not None)
+    return " ".join([recipe, *(f"{option} {shlex.quote(str(value))}" for option, value in named)])
+
+
+@app.command("plan")
+def plan_command(
+    recipe: RecipeName,
+    runs: Runs = Path("runs"),
+    pilot: Annotated[int, typer.Option(min=4, help="Records that a step of the pilot takes or makes.")] = PILOT_ROWS,
+    max_rows: MaxRows = None,
+) -> None:
+    """Build a small pilot, and say what the whole run will ask, cost and keep."""
+    loaded = with_limits(load_recipe(recipe), rows=max_rows)
+    check(loaded)
+    folder = runs / loaded.name
+    try:
+        with Watching(console) as watcher:
+            made = asyncio.run(planned(loaded, folder, pilot, watcher))
+    except KeyboardInterrupt:
+        again = _again(recipe, runs, None)
+        problems.print(f"\nStopped. All answers so far are kept; go on with: tuneworks plan {again}", markup=False)
+        raise typer.Exit(INTERRUPTED) from None
+    except BudgetReached as reached:
+        problems.print(f"The pilot was stopped: {reached}. Plan with a higher limit.", markup=False)
+        raise typer.Exit(LIMIT_REACHED) from None
+    planning_pages.plan(console, made)
+
+
+@app.command("journal")
+def journal_command(
+    run: Annotated[str, typer.Argument(help="A run's name or folder, or a journal's file.")],
+    runs: Runs = Path("runs"),
+    export: Annotated[Path | None, typer.Option(help="Write every call to this Parquet file instead.")] = None,
+) -> None:
+    """Show what models were asked: calls, tokens, money, failures, the slowest; or export it."""
+    place = journal_pages.journal_file(run, runs)
+    if export is None:
+        journal_pages.journal(console, place)
+    else:
+        calls = journal_pages.export(place, export)
+        console.print(f"{calls:,} calls written to {export}.", highlight=False, markup=False)
 
 
 @app.command("train")

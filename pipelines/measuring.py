@@ -2,7 +2,7 @@
 
 A slice looks at its own rows alone, so neither the number of processes nor the place of a cut changes a measurement. A
 build that was killed while it measured goes on after the last whole slice; one in which only thresholds changed
-measures nothing.
+measures nothing. A filter may ask the run's engine; all else is the same then.
 """
 
 import os
@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
 import polars as pl
 
+from tuneworks.factory.engine import Engine
 from tuneworks.factory.errors import InputError
 from tuneworks.filters.filter import Filter
 from tuneworks.pipelines.stages import MEASURES, Step, rows_in
@@ -26,6 +28,10 @@ SLICES = "measuring"
 """The folder that holds whole slices while a step measures."""
 
 PRINT = "tuneworks_print"
+
+ASKED_ROWS = 2_000
+"""Rows of a slice that is asked about, at least: the journal keeps every reply, and at the end of a slice an engine has
+less and less to do."""
 
 WORTH_STARTING = 9
 """Slices from which on starting processes takes less than they save."""
@@ -41,20 +47,68 @@ def measured(
 ) -> pl.DataFrame:
     """One row of measurements for each record in the file, in its order. `fingerprint` stands for all that decides
     them; those that lie in `folder` with the same one are taken, and what is made is left there."""
-    whole = folder / MEASURES
-    if whole.is_file() and pl.read_parquet_metadata(whole).get(PRINT) == fingerprint:
-        return pl.read_parquet(whole)
-    slices = folder / SLICES / fingerprint
-    slices.mkdir(parents=True, exist_ok=True)
-    offsets = range(0, max(rows_in(records), 1), work.slice_rows)
-    missing = [offset for offset in offsets if not _slice(slices, offset).is_file()]
-    for offset, frame in zip(missing, _made(work, records, missing), strict=True):
-        _write(frame, _slice(slices, offset), fingerprint)
+    slices = Slices(folder, fingerprint, range(0, max(rows_in(records), 1), work.slice_rows))
+    if (frame := slices.whole()) is not None:
+        return frame
+    missing = slices.missing()
+    try:
+        for offset, frame in zip(missing, _made(work, records, missing), strict=True):
+            slices.keep(offset, frame)
+            done(frame.height)
+    finally:
+        work.let_go()
+    return slices.put_together()
+
+
+async def measured_asking(
+    work: Filter, records: Path, folder: Path, fingerprint: str, engine: Engine, done: Done = lambda rows: None
+) -> pl.DataFrame:
+    """As `measured`, of a filter that asks the run's engine."""
+    rows = max(work.slice_rows, ASKED_ROWS)
+    slices = Slices(folder, fingerprint, range(0, max(rows_in(records), 1), rows))
+    if (frame := slices.whole()) is not None:
+        return frame
+    for offset in slices.missing():
+        table = pl.scan_parquet(records).slice(offset, rows).collect()
+        frame = with_ids(await work.ask(table, engine), table)
+        slices.keep(offset, frame)
         done(frame.height)
-    frame = pl.concat([pl.read_parquet(_slice(slices, offset)) for offset in offsets], how="vertical_relaxed")
-    _write(frame, whole, fingerprint)
-    shutil.rmtree(folder / SLICES)
-    return frame
+    return slices.put_together()
+
+
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """The measurements of a step on disk: slice by slice while they are made, then in one file."""
+
+    folder: Path
+    """Of the step."""
+    fingerprint: str
+    offsets: range
+    """Where the slices begin."""
+
+    def whole(self) -> pl.DataFrame | None:
+        """All measurements, where they are made."""
+        path = self.folder / MEASURES
+        if path.is_file() and pl.read_parquet_metadata(path).get(PRINT) == self.fingerprint:
+            return pl.read_parquet(path)
+        return None
+
+    def missing(self) -> list[int]:
+        """The slices yet to be made."""
+        return [offset for offset in self.offsets if not self._path(offset).is_file()]
+
+    def keep(self, offset: int, frame: pl.DataFrame) -> None:
+        self._path(offset).parent.mkdir(parents=True, exist_ok=True)
+        _write(frame, self._path(offset), self.fingerprint)
+
+    def put_together(self) -> pl.DataFrame:
+        frame = pl.concat([pl.read_parquet(self._path(offset)) for offset in self.offsets], how="vertical_relaxed")
+        _write(frame, self.folder / MEASURES, self.fingerprint)
+        shutil.rmtree(self.folder / SLICES)
+        return frame
+
+    def _path(self, offset: int) -> Path:
+        return self.folder / SLICES / self.fingerprint / f"{offset:012d}.parquet"
 
 
 def stored(step: Step, folder: Path, name: str = MEASURES) -> pl.DataFrame:
@@ -112,10 +166,6 @@ def _one_thread_each() -> Iterator[None]:
 
 def _leave_stopping_to_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _slice(folder: Path, offset: int) -> Path:
-    return folder / f"{offset:012d}.parquet"
 
 
 def _write(frame: pl.DataFrame, path: Path, fingerprint: str) -> None:

@@ -23,7 +23,8 @@ from tuneworks.pipelines.reading import (
     steps_made,
     survivals,
 )
-from tuneworks.pipelines.run import DATASET, Built
+from tuneworks.pipelines.run import Built
+from tuneworks.pipelines.run_folder import DATASET
 
 REASONS_SHOWN = 3
 SAMPLE_SEED = 0
@@ -32,7 +33,8 @@ SAMPLE_SEED = 0
 def built(console: Console, result: Built) -> None:
     """The end of a build: what is in the dataset, and what it cost."""
     _rows_table(console, result.rows)
-    console.print(f"{result.asked} calls asked, {result.replayed} taken from the journal.", highlight=False)
+    cost = f", for {result.usd:.2f} USD" if result.usd else ""
+    console.print(f"{result.asked} calls asked{cost}, {result.replayed} taken from the journal.", highlight=False)
 
 
 def where_to_look(console: Console, folder: Path) -> None:

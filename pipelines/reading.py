@@ -12,7 +12,7 @@ import polars.selectors as cs
 from tuneworks.factory.errors import InputError
 from tuneworks.factory.record import SCHEMA, Record, from_table
 from tuneworks.pipelines.dataset import MANIFEST
-from tuneworks.pipelines.run import DATASET, MODELS, RECIPE
+from tuneworks.pipelines.run_folder import DATASET, MODELS, RECIPE
 from tuneworks.pipelines.stages import DONE, MEASURES, RECORDS, REJECTED, VERDICTS, Counts
 
 

@@ -1,7 +1,6 @@
 """Recipe: the YAML file a person writes, checked strictly; every mistake names its line and the fix."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -69,6 +68,19 @@ class Mix(Section):
         return self
 
 
+class Limits(Section):
+    """What a run may use. The command line's --max-tokens and its like win over them."""
+
+    tokens: int | None = Field(default=None, ge=1)
+    """Most tokens, asked and answered, that models may use for this run in all its builds."""
+    usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Most money that models may cost for this run in all its builds."""
+    hours: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Most hours that one build may ask models."""
+    rows: int | None = Field(default=None, ge=1)
+    """Most records that each generator takes, drawn by the seed, or makes towards its target: to try a recipe out."""
+
+
 class Recipe(Section):
     """Everything a run does, in order: sources, mix, stages, datasets, training."""
 
@@ -90,6 +102,8 @@ class Recipe(Section):
     """Share of the records kept for the test split; all records of one instruction fall on the same side."""
     train: tuple[Trainer, ...] = ()
     """Trainings, in order."""
+    limits: Limits = Limits()
+    """What the run may use: tokens, usd, hours, rows. A build that reaches a limit stops and keeps all it has."""
 
     @model_validator(mode="after")
     def _shares_are_of_sources(self) -> "Recipe":
@@ -153,7 +167,7 @@ def _recipe(data: object) -> Recipe:
         raise OptionError((), "a recipe is a mapping that begins with name and sources; see: tuneworks init")
     fields = dict(data)
     if fields.get("engine") is not None:
-        fields["engine"] = _engine(fields["engine"])
+        fields["engine"] = build(("engines",), fields["engine"], ("engine",))
     if isinstance(fields.get("sources"), Mapping):
         fields["sources"] = {str(n): _source(s, ("sources", n)) for n, s in fields["sources"].items()}
     if "stages" in fields:
@@ -164,16 +178,6 @@ def _recipe(data: object) -> Recipe:
         return Recipe.model_validate({k: v for k, v in fields.items() if v is not None})
     except ValidationError as error:
         raise _section_error(error, (), "the recipe", Recipe) from error
-
-
-def _engine(spec: object) -> Plugin:
-    """A bare model name such as smollm2, a folder or a Hub id means the transformers engine."""
-    if isinstance(spec, str) and spec not in catalog.family("engines"):
-        if not re.search(r"[/~.]|smollm2", spec):
-            known = (*catalog.family("engines"), "smollm2")
-            raise OptionError(("engine",), f"there is no engine or model {spec!r}; {nearest(spec, known)}")
-        return Transformers(model=spec)
-    return build(("engines",), spec, ("engine",))
 
 
 def _source(data: object, path: catalog.Path) -> Source:
@@ -211,17 +215,32 @@ def _options(section: type[Section]) -> Iterator[str]:
 
 
 def written(recipe: Recipe) -> str:
-    """The recipe as YAML with every default filled in; what a run keeps and compares."""
+    """The recipe as YAML with every default filled in: what a run keeps."""
+    spelled = _spelled(recipe, lambda plugin: plugin.written())
+    return str(yaml.safe_dump(spelled, sort_keys=False, allow_unicode=True, width=120))
+
+
+def decides(recipe: Recipe) -> dict[str, Any]:
+    """What of a recipe decides what a run makes. An engine's pace and the limits may change on the way."""
+    return {name: value for name, value in _spelled(recipe, lambda p: p.decides()).items() if name != "limits"}
+
+
+def _spelled(recipe: Recipe, plugin: Callable[[Plugin], object]) -> dict[str, Any]:
     data: dict[str, Any] = recipe.model_dump(mode="json", exclude={"engine", "sources", "stages", "train"})
-    data["engine"] = recipe.engine.written()
+    data["engine"] = plugin(recipe.engine)
     data["sources"] = {
-        name: {**_set(source), "stages": [stage.written() for stage in source.stages]}
+        name: {**_set(source), "stages": [plugin(stage) for stage in source.stages]}
         for name, source in recipe.sources.items()
     }
-    data["stages"] = [stage.written() for stage in recipe.stages]
-    data["train"] = [trainer.written() for trainer in recipe.train]
-    ordered = {name: data[name] for name in Recipe.model_fields}
-    return str(yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True, width=120))
+    data["stages"] = [plugin(stage) for stage in recipe.stages]
+    data["train"] = [plugin(trainer) for trainer in recipe.train]
+    return {name: data[name] for name in Recipe.model_fields}
+
+
+def with_limits(recipe: Recipe, **given: float | None) -> Recipe:
+    """The recipe with these limits (tokens, usd, hours, rows) in place of its own; None leaves one as it is."""
+    wins = {name: value for name, value in given.items() if value is not None}
+    return recipe.model_copy(update={"limits": recipe.limits.model_copy(update=wins)})
 
 
 def _set(source: Source) -> dict[str, str]:

@@ -2,14 +2,14 @@
 
 import inspect
 import json
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
 from tuneworks.factory.plugin import Plugin
 from tuneworks.pipelines import catalog
-from tuneworks.pipelines.recipe import DATASETS, Mix, Recipe, Source
+from tuneworks.pipelines.recipe import DATASETS, Limits, Mix, Recipe, Source
 
 
 def json_schema() -> str:
@@ -44,6 +44,7 @@ def _recipe() -> dict[str, Any]:
         "datasets": {"type": "array", "items": {"enum": list(DATASETS)}, "minItems": 1},
         "holdout": {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
         "train": _list(_specs("trainers")),
+        "limits": Limits.model_json_schema(),
     }
     return {n: {**shapes[n], "description": f.description} for n, f in Recipe.model_fields.items()}
 
@@ -88,7 +89,8 @@ def _option(field: FieldInfo) -> dict[str, Any]:
     for plugin in (field.annotation, *get_args(field.annotation)):
         if isinstance(plugin, type) and issubclass(plugin, Plugin):
             one = {"anyOf": _specs(plugin.family)}
-            return {**(one if plugin is field.annotation else {"type": "array", "items": one}), **described}
+            many = get_origin(field.annotation) is tuple
+            return {**({"type": "array", "items": one} if many else one), **described}
     bounded: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
     schema = TypeAdapter(bounded).json_schema()
     default = {} if field.is_required() else {"default": field.get_default(call_default_factory=True)}

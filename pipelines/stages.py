@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from tuneworks.factory.engine import EngineOptions
 from tuneworks.factory.record import REJECTED_SCHEMA, SCHEMA, fingerprint
 from tuneworks.factory.seeds import seeds_file
 from tuneworks.filters.filter import Filter
@@ -49,7 +50,7 @@ def steps_of(recipe: Recipe) -> list[Step]:
         title = f"{title}.{again + 1}" if again else title  # choices hang on the title, so no two are alike
         folder = f"{number:02d}-{title.replace('.', '-')}"
         prints = [step.print for step in before]
-        measured = fingerprint([_measured_by(work), prints]) if isinstance(work, Filter) else ""
+        measured = fingerprint([_measured_by(work, recipe), prints]) if isinstance(work, Filter) else ""
         made_of = fingerprint([content, prints, recipe.seed])
         step = Step(folder, title, work, tuple(s.folder for s in before), source, made_of, measured)
         steps.append(step)
@@ -67,11 +68,21 @@ def steps_of(recipe: Recipe) -> list[Step]:
 
 
 def _made_of(stage: Stage, recipe: Recipe) -> list[object]:
-    return [stage.written(), recipe.engine.written(), *_files(stage)]
+    asked = _engine(stage, recipe)
+    limit = [] if isinstance(stage, Filter) or recipe.limits.rows is None else [recipe.limits.rows]
+    return [stage.decides(), *([asked.decides()] if asked else []), *limit, *_files(stage)]
 
 
-def _measured_by(work: Filter) -> list[object]:
-    return [work.kind, work.measured_options(), *_files(work)]
+def _engine(stage: Stage, recipe: Recipe) -> EngineOptions | None:
+    """Who answers in a stage, if anyone."""
+    if isinstance(stage, Filter):
+        return recipe.engine if stage.asks_engine() else None
+    return stage.engine or recipe.engine
+
+
+def _measured_by(work: Filter, recipe: Recipe) -> list[object]:
+    asked = _engine(work, recipe)
+    return [work.kind, work.measured_options(), *([asked.decides()] if asked else []), *_files(work)]
 
 
 def _files(stage: Stage) -> list[str]:

@@ -7,7 +7,7 @@ from rich.console import Console
 from tuneworks.factory.errors import InputError
 from tuneworks.pipelines.dataset import MANIFEST
 from tuneworks.pipelines.recipe import Recipe
-from tuneworks.pipelines.run import DATASET, MODELS
+from tuneworks.pipelines.run_folder import DATASET, MODELS
 from tuneworks.trainers.trainer import Trainer
 
 

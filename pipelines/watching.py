@@ -36,6 +36,8 @@ class Watching:
         self._title = ""
         self._total = self._replies = self._replayed = self._tokens = self._measured = 0
         self._kept = self._rejected = 0
+        self._usd = 0.0
+        self._waits = self._waited = ""
         self._began = self._spoke = time.monotonic()
 
     def __enter__(self) -> "Watching":
@@ -50,6 +52,7 @@ class Watching:
     def step(self, title: str, total: int) -> None:
         self._title, self._total = title, total
         self._kept = self._rejected = self._replies = self._replayed = self._tokens = self._measured = 0
+        self._usd = 0.0
         self._began = self._spoke = time.monotonic()
         if self._task is not None:
             self._progress.remove_task(self._task)
@@ -64,11 +67,21 @@ class Watching:
         self._replies += 1
         self._replayed += replayed
         self._tokens += 0 if replayed else reply.usage.completion_tokens
+        self._usd += 0.0 if replayed else reply.usage.usd
         self._draw()
 
     def measured(self, rows: int) -> None:
         self._measured += rows
         self._draw()
+
+    def waits(self, status: str) -> None:
+        """A pause must be seen at once; where nobody watches live it is said when it begins, and no more."""
+        self._waits = status
+        if self._live:
+            self._draw()
+        elif status and not self._waited:
+            self._console.print(f"  {self._title}: {status}", highlight=False, markup=False)
+        self._waited = status
 
     def done(self, title: str, counts: Counts, reused: bool) -> None:
         if self._task is not None:
@@ -95,6 +108,10 @@ class Watching:
         parts = [f"{self._kept} kept", f"{self._rejected} rejected"]
         if self._tokens:
             parts.append(f"{self._tokens / max(1.0, now - self._began):.0f} tokens/s")
+        if self._usd:
+            parts.append(f"{self._usd:.2f} USD")
+        if self._waits:
+            return ", ".join([*parts, self._waits])
         return ", ".join([*parts, *self._left(now, self._replies, self._replies - self._replayed)])
 
     def _left(self, now: float, done: int, worked: int) -> list[str]:

@@ -23,6 +23,8 @@ class Judged:
     reason: str | None
     score: float | None
     nearest: Record | None
+    unknown: str | None = None
+    """Why the filter cannot judge the text here; then there is no reason."""
 
 
 def asked_record(text: str, answer: str | None) -> Record:
@@ -50,6 +52,8 @@ def _filters(recipe: Recipe, source: str | None) -> list[tuple[Step, Filter]]:
 
 
 def _judged(step: Step, work: Filter, folder: Path, record: Record) -> Judged:
+    if work.asks_engine():  # a server may be away, and costs money: nobody who only asks why is asked to pay
+        return Judged(step.title, None, None, None, "not judged: the run's engine measures this; build to know")
     before, table = stored(step, folder), to_table([record])
     row = with_ids(work.measure(table), table)
     both = pl.concat([before, row.select(before.columns)], how="vertical_relaxed")

@@ -14,7 +14,7 @@ from tuneworks.factory.record import Record, best_answer
 from tuneworks.pipelines.pages import said
 from tuneworks.pipelines.reading import Verdict, life, parents
 from tuneworks.pipelines.refilter import Change
-from tuneworks.pipelines.run import JOURNAL
+from tuneworks.pipelines.run_folder import JOURNAL
 from tuneworks.pipelines.why_not import Judged
 
 LONGEST = 60

@@ -75,6 +75,6 @@ def killed(folder: Path, count: float, rng: random.Random) -> int:
     return calls(folder)[0]
 
 
-def dataset(folder: Path) -> dict[str, bytes]:
-    place = folder / "runs" / "small" / "dataset"
+def dataset(folder: Path, runs: str = "runs") -> dict[str, bytes]:
+    place = folder / runs / "small" / "dataset"
     return {str(p.relative_to(place)): p.read_bytes() for p in sorted(place.rglob("*")) if p.is_file()}

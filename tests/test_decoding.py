@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from tuneworks.factory.engine import Completion, Request
 from tuneworks.factory.engines import decoding
 from tuneworks.factory.engines.decoding import SHARED_WORTH, Model, common_prefix, distinct
+from tuneworks.factory.engines.sampling import SeededSampling
 from tuneworks.factory.errors import EngineError, EngineUnavailable
 from tuneworks.factory.record import Message
 
@@ -173,6 +174,40 @@ def test_the_prompt_is_the_template_with_the_opening_behind_it(model: Model) -> 
         "<|im_start|>system\nBe short.<|im_end|>\n<|im_start|>user\nA fish?<|im_end|>\n<|im_start|>assistant\nA c"
     )
     assert model.tokenizer.decode(model.encode(request)) == expected
+
+
+def test_rows_that_end_are_dropped_and_the_others_go_on(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    inner = SeededSampling.__call__
+
+    def watched(self: SeededSampling, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        sizes.append(len(input_ids))
+        return inner(self, input_ids, scores)
+
+    monkeypatch.setattr(SeededSampling, "__call__", watched)
+    lengths = [3, 3, 9, 40, 15, 15, 28, 33, 6, 6]
+    rows = [
+        replace(ask(PROMPTS[n % 6], length, n, 0.9), presence_penalty=0.3 * (n % 2)) for n, length in enumerate(lengths)
+    ]
+    together = answer(model, rows)
+    assert sizes == sorted(sizes, reverse=True) and (sizes[0], sizes[-1]) == (10, 1)
+    assert len(sizes) == max(lengths)
+    assert sum(sizes) < 1.2 * sum(lengths)
+    assert together == [answer(model, [row])[0] for row in rows]
+
+
+def test_a_prompt_longer_than_the_model_reads(model: Model) -> None:
+    with pytest.raises(EngineError, match=r"the prompt has 10\d\d tokens, and the model reads 1024 with the reply"):
+        model.encode(ask("x" * 1010))
+
+
+def test_a_reply_ends_where_the_model_reads_no_further(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model.model.generation_config, "eos_token_id", None)
+    long, short = ask("x" * 960, 500, 1, 1.0), ask("Hi", 500, 2, 1.0)
+    prompt = len(model.encode(long))
+    cut, whole = answer(model, [long, short])
+    assert (cut.finish, prompt + cut.usage.completion_tokens) == ("length", 1024)
+    assert (whole.finish, whole.usage.completion_tokens) == ("length", 500)
 
 
 def test_candidates_must_differ_in_their_first_token(model: Model) -> None:

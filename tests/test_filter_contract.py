@@ -1,10 +1,12 @@
 """What every built-in filter promises: rows are measured each by itself, and thresholds change no measurement."""
 
+import asyncio
 from typing import Any
 
 import polars as pl
 import pytest
 
+from tuneworks.factory.engines.scripted import Scripted
 from tuneworks.factory.record import Answer, Message, Record, to_table
 from tuneworks.filters.filter import Filter
 from tuneworks.pipelines import catalog
@@ -72,6 +74,14 @@ def test_a_row_is_measured_by_itself(kind: str) -> None:
         parts = [work.measure(rows.slice(at, size)) for at in range(0, rows.height, size)]
         assert pl.concat(parts, how="vertical_relaxed").equals(whole)
     assert not work.asks_model()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_filter_that_asks_no_engine_measures_the_same_with_one_at_hand(kind: str) -> None:
+    work, engine = built(kind), Scripted(lambda request: "never asked")
+    assert not work.asks_engine()
+    assert asyncio.run(work.ask(table(), engine)).equals(work.measure(table()))
+    assert engine.calls == []
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -107,7 +107,7 @@ def test_results_before_a_late_failure_are_given() -> None:
     taken: list[int] = []
 
     async def run() -> None:
-        async for result in in_order(watch.job(n, 0.0 if n < 3 else 0.05, fail=n == 3) for n in range(4)):
+        async for result in in_order((watch.job(n, 0.0 if n < 3 else 0.05, fail=n == 3) for n in range(4)), 8):
             taken.append(result)
 
     with pytest.raises(ValueError, match="job 3"):
@@ -136,7 +136,7 @@ def test_two_failures_leave_no_complaint_behind(caplog: pytest.LogCaptureFixture
     watch = Watch()
 
     async def run() -> None:
-        async for _ in in_order(watch.job(n, 0.01, fail=True) for n in range(4)):
+        async for _ in in_order((watch.job(n, 0.01, fail=True) for n in range(4)), 8):
             pass
 
     with pytest.raises(ValueError, match="job 0"):

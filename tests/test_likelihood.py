@@ -1,6 +1,9 @@
 """Likelihood in packs against one text at a time."""
 
 import math
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,9 @@ import torch
 from tiny_model import CHATML, build_gpt_oss, build_tiny_model, save_tokenizer
 from transformers import AutoModelForCausalLM, GraniteConfig, MambaConfig, PreTrainedConfig, Qwen3Config
 
+from tuneworks.factory.engine import Request
 from tuneworks.factory.engines import decoding
+from tuneworks.factory.engines.decoding import Model, shared
 from tuneworks.factory.engines.likelihood import Given, Likelihood, Loss, likelihood, nats_of
 from tuneworks.factory.errors import EngineError
 from tuneworks.factory.record import Message
@@ -30,7 +35,7 @@ def in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def scorer(folder: Path) -> Likelihood:
-    return Likelihood(str(folder))
+    return Likelihood(Model(str(folder)))
 
 
 def one_by_one(folder: Path, given: Given) -> float:
@@ -90,7 +95,7 @@ def test_a_prompt_the_template_refuses_is_an_error_of_that_record(tmp_path: Path
         tmp_path, CHATML + "{%- if messages[0].role == 'system' -%}{{ raise_exception('no') }}{% endif -%}"
     )
     with pytest.raises(EngineError, match="refuses the prompt"):
-        Likelihood(str(tmp_path)).answer(PROMPT, "A carp.")
+        Likelihood(Model(str(tmp_path))).answer(PROMPT, "A carp.")
 
 
 def other_model(folder: Path, config: PreTrainedConfig) -> Likelihood:
@@ -99,7 +104,7 @@ def other_model(folder: Path, config: PreTrainedConfig) -> Likelihood:
         model: Any = AutoModelForCausalLM.from_config(config)
     model.save_pretrained(folder)
     save_tokenizer(folder, CHATML)
-    return Likelihood(str(folder))
+    return Likelihood(Model(str(folder)))
 
 
 SIZES: dict[str, Any] = {
@@ -136,9 +141,37 @@ def test_a_text_beyond_the_sliding_window_is_read_alone(folder: Path, scorer: Li
         assert loss.nats == pytest.approx(one_by_one(folder, row), rel=1e-4)
 
 
-def test_a_model_is_loaded_once(folder: Path) -> None:
-    assert likelihood(str(folder)) is likelihood(str(folder))
-    likelihood.cache_clear()
+def test_a_model_is_loaded_once_for_all_who_hold_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, writes = likelihood(str(folder)), shared(str(folder))
+    monkeypatch.chdir(folder.parent)
+    assert one is likelihood(str(folder)) is likelihood(f"./{folder.name}")
+    assert one._model is writes
+    held = weakref.ref(writes)
+    del writes, one
+    assert held() is None, "its memory is free when nobody holds it"
+
+
+def test_scoring_leaves_the_model_as_it_was_for_writing(scorer: Likelihood) -> None:
+    model = scorer._model
+    own = model.model.config._attn_implementation
+    asked = [Request((Message("user", f"Name fish {n}."),), max_tokens=20, seed=n) for n in range(5)]
+    tokens, rows, never = [model.encode(r) for r in asked], answers(scorer), threading.Event()
+    replies, losses = model.answer(asked, tokens, never), scorer.losses(rows)
+    with ThreadPoolExecutor(2) as pool:
+        written = [pool.submit(model.answer, asked, tokens, never) for _ in range(6)]
+        scored = [pool.submit(scorer.losses, rows) for _ in range(6)]
+        assert all(future.result() == replies for future in written)
+        assert all(future.result() == losses for future in scored)
+    assert model.model.config._attn_implementation == own
+
+
+def test_what_cannot_be_read_is_said(scorer: Likelihood) -> None:
+    for long in ("x" * 5_000_000, "x" * 1024):
+        with pytest.raises(EngineError, match="longer than the 1024 tokens"):
+            scorer.readable(PROMPT, long)
+    with pytest.raises(EngineError, match="no tokens"):
+        scorer.readable(PROMPT, "")
+    assert scorer.readable(PROMPT, "A carp.") == scorer.answer(PROMPT, "A carp.")
 
 
 def test_perplexity_is_the_exponential_of_the_mean() -> None:
@@ -157,7 +190,7 @@ def test_a_model_with_attention_of_its_own_is_read_by_it(tmp_path: Path) -> None
     """gpt-oss has attention sinks, learned logits that take part in every softmax; packs would leave them out."""
     from transformers import GptOssForCausalLM
 
-    scorer = Likelihood(build_gpt_oss(tmp_path, sliding_window=128))
+    scorer = Likelihood(Model(str(build_gpt_oss(tmp_path, sliding_window=128))))
     row = scorer.answer([Message("user", "Name a fish.")], "A carp is one.")
     assert row is not None
     (loss,) = scorer.losses([row])

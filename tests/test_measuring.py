@@ -1,5 +1,6 @@
 """Measurements made slice by slice: the same however cut, kept when a build dies, used again while they hold."""
 
+import asyncio
 from pathlib import Path
 from typing import ClassVar
 
@@ -8,13 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tuneworks.factory.engine import Engine, Request
+from tuneworks.factory.engines.scripted import Scripted
 from tuneworks.factory.errors import EngineUnavailable
-from tuneworks.factory.record import Answer, Record, to_table
+from tuneworks.factory.record import Answer, Message, Record, to_table
 from tuneworks.filters.exact_duplicates import ExactDuplicates
 from tuneworks.filters.filter import Filter
 from tuneworks.filters.length import Length
 from tuneworks.filters.rules import Rules
-from tuneworks.pipelines.measuring import SLICES, decided, measured
+from tuneworks.pipelines import measuring
+from tuneworks.pipelines.measuring import SLICES, decided, measured, measured_asking
 from tuneworks.pipelines.stages import MEASURES
 
 RECORDS = [
@@ -102,6 +106,62 @@ def test_slices_of_another_print_are_not_taken(records: Path, tmp_path: Path) ->
     done: list[int] = []
     measured(Failing(), records, into, "another", done.append)
     assert sum(done) == len(RECORDS)
+
+
+class Asking(Failing):
+    """Asks an engine how much there is to say of each record."""
+
+    def asks_engine(self) -> bool:
+        return True
+
+    async def ask(self, table: pl.DataFrame, engine: Engine) -> pl.DataFrame:
+        replies = [await engine.complete(Request((Message("user", text),))) for text in table["source"]]
+        return pl.DataFrame({"said": [reply.text for reply in replies]})
+
+
+def echo(request: Request) -> str:
+    return request.messages[0].content
+
+
+def test_an_engine_is_asked_slice_by_slice(records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measuring, "ASKED_ROWS", 10)
+
+    def dies(request: Request) -> str:
+        if echo(request) == "13":
+            raise EngineUnavailable("the server is gone; start it again")
+        return echo(request)
+
+    def ask(engine: Scripted, name: str = "print") -> pl.DataFrame:
+        return asyncio.run(measured_asking(Asking(), records, tmp_path / "step", name, engine, done.append))
+
+    done: list[int] = []
+    with pytest.raises(EngineUnavailable, match="start it again"):
+        ask(Scripted(dies))
+    whole = Scripted(echo)
+    frame = ask(whole)
+    assert done == [10, 10, 5] and len(whole.calls) == 15, "the first slice is not asked again"
+    assert frame["said"].to_list() == [str(n) for n in range(25)]
+    assert frame["id"].to_list() == [r.id for r in RECORDS]
+    again = Scripted(echo)
+    assert ask(again).equals(frame) and again.calls == []
+    assert ask(again, "another").equals(frame) and len(again.calls) == 25
+
+
+class Loading(Failing):
+    """Says when what it loaded is let go."""
+
+    freed: ClassVar[list[str]] = []
+
+    def let_go(self) -> None:
+        self.freed.append(self.dies_at)
+
+
+def test_what_was_loaded_is_let_go_when_all_is_measured_or_it_failed(records: Path, tmp_path: Path) -> None:
+    with pytest.raises(EngineUnavailable):
+        measured(Loading(dies_at="13"), records, tmp_path / "step", "print")
+    measured(Loading(), records, tmp_path / "step", "print")
+    measured(Loading(dies_at="used again"), records, tmp_path / "step", "print")
+    assert Loading.freed == ["13", ""]
 
 
 def test_an_empty_table_is_measured(tmp_path: Path) -> None:

@@ -1,20 +1,22 @@
-"""The engine openai against a server that misbehaves."""
+"""The engine openai as a recipe names it: its options, and what comes of one or several servers behind it."""
 
 import asyncio
 import json
-import math
 import socket
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from misbehaving_server import SOON, WEB_PAGE, Act, Server, fails, models, says, serving
+from misbehaving_server import CUT, DRIP, RESET, WEB_PAGE, Act, Server, fails, says, serving, tells
+from pydantic import ValidationError
 
-from tuneworks.factory.engine import Completion, Request, Usage
-from tuneworks.factory.engines import openai as engine_module
+from tuneworks.factory.engine import Completion, Request
 from tuneworks.factory.engines.openai import OpenAI
-from tuneworks.factory.errors import EngineError, EngineUnavailable
+from tuneworks.factory.errors import EngineError, EngineUnavailable, RecipeError
 from tuneworks.factory.journal import Journal, Journaled
+from tuneworks.factory.prices import Price
 from tuneworks.factory.record import Message
 
 KEY = "sk-very-secret-0123456789"
@@ -22,126 +24,42 @@ ASK = Request((Message("user", "Name a fish."),), max_tokens=20, temperature=0.5
 
 
 @pytest.fixture(autouse=True)
-def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    monkeypatch.setattr(engine_module, "RETRIES", 1)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 
-def options(server: Server, timeout: float = 20.0, in_flight: int = 64) -> OpenAI:
-    return OpenAI(model="tiny", base_url=server.url, timeout=timeout, in_flight=in_flight)
+def options(*servers: Server, timeout: float = 20.0, in_flight: int = 64, patience: float = 60.0) -> OpenAI:
+    urls = tuple(server.url for server in servers)
+    return OpenAI(
+        model="tiny",
+        base_url=urls if len(urls) > 1 else urls[0],
+        timeout=timeout,
+        in_flight=in_flight,
+        patience=patience,
+    )
 
 
-def ask(server: Server, request: Request = ASK, timeout: float = 20.0) -> Completion:
-    return ask_with(options(server, timeout), request)
-
-
-def ask_with(chosen: OpenAI, request: Request = ASK) -> Completion:
-    async def once() -> Completion:
+def ask_all(chosen: OpenAI, requests: list[Request]) -> list[Completion | BaseException]:
+    async def all_at_once() -> list[Completion | BaseException]:
         engine = chosen.open()
         try:
-            return await engine.complete(request)
+            return await asyncio.gather(*map(engine.complete, requests), return_exceptions=True)
         finally:
             await engine.close()
 
-    return asyncio.run(once())
+    return asyncio.run(all_at_once())
 
 
-def test_a_reply_and_what_was_sent() -> None:
-    with serving([says("A carp.")]) as server:
-        reply = ask(server, replace(ASK, top_p=0.9, presence_penalty=0.25, stop=("\n\n",)))
-    assert reply == Completion("A carp.", "stop", Usage(7, 3))
-    (sent,) = server.asked
-    assert sent == {
-        "model": "tiny",
-        "messages": [{"role": "user", "content": "Name a fish."}],
-        "max_tokens": 20,
-        "temperature": 0.5,
-        "top_p": 0.9,
-        "presence_penalty": 0.25,
-        "seed": 11,
-        "stop": ["\n\n"],
-    }
-    assert server.keys == [f"Bearer {KEY}"]
+def ask(chosen: OpenAI, request: Request = ASK) -> Completion:
+    (found,) = ask_all(chosen, [request])
+    if isinstance(found, BaseException):
+        raise found
+    return found
 
 
-@pytest.mark.parametrize(
-    ("finish", "expected"), [("stop", "stop"), ("length", "length"), ("content_filter", "other"), ("??", "other")]
-)
-def test_why_the_reply_ended(finish: str, expected: str) -> None:
-    with serving([says("A carp.", finish)]) as server:
-        assert ask(server).finish == expected
-
-
-def test_a_reply_without_text_is_empty() -> None:
-    with serving([says(None)]) as server:
-        assert ask(server).text == ""
-
-
-@pytest.mark.parametrize(
-    "trouble",
-    [
-        fails(429),
-        fails(429, headers={"Retry-After": "0.02"}),
-        fails(429, headers={}),
-        fails(500),
-        fails(503),
-        Act(says("a carp").body, cut=True),
-    ],
-    ids=["429 soon", "429 Retry-After", "429", "500", "503", "cut"],
-)
-def test_what_passes_is_tried_again(trouble: Act) -> None:
-    with serving([trouble, says("A carp.")]) as server:
-        assert ask(server).text == "A carp."
-        assert len(server.asked) == 2
-        assert server.asked[0] == server.asked[1]
-
-
-def test_a_slow_server_is_tried_again() -> None:
-    with serving([says("late", seconds=1.0), says("A carp.")]) as server:
-        assert ask(server, timeout=0.3).text == "A carp."
-
-
-LONG = fails(500, "oh,\n" * 300)
-
-LASTING: dict[str, tuple[Act, type[EngineError], str]] = {
-    "400": (fails(400, "context too long"), EngineError, "could not answer: .*context too long"),
-    "422": (fails(422, "bad seed"), EngineError, "could not answer: .*bad seed"),
-    "500": (fails(500, "broken"), EngineError, "could not answer: .*broken"),
-    "500 long": (LONG, EngineError, "could not answer: .*oh, .*[.][.][.]$"),
-    "500 page": (Act("<html>\n", 500, "text/html", SOON), EngineError, "could not answer: Error code: 500"),
-    "401": (fails(401), EngineUnavailable, "refused the key; put the right one in OPENAI_API_KEY"),
-    "403": (fails(403), EngineUnavailable, "refused the key"),
-    "404": (fails(404, "model not found"), EngineUnavailable, "no model 'tiny' or no such path"),
-    "429": (fails(429), EngineUnavailable, "rate limit or quota; build again later"),
-    "502": (fails(502), EngineUnavailable, r"not available \(HTTP 502\)"),
-    "503": (fails(503), EngineUnavailable, r"not available \(HTTP 503\)"),
-    "cut": (Act("x" * 100, cut=True), EngineUnavailable, "no server answers at"),
-    "page": (WEB_PAGE, EngineUnavailable, "does not speak OpenAI's interface; correct base_url"),
-    "broken JSON": (Act("<html>"), EngineUnavailable, "does not speak OpenAI's interface"),
-    "list": (Act("[]"), EngineUnavailable, "does not speak OpenAI's interface"),
-    "no choice": (Act('{"error": {"message": "all\\n busy"}}'), EngineError, "holds no choice; it says .*busy"),
-}
-
-
-@pytest.mark.parametrize("name", LASTING)
-def test_what_does_not_pass_is_one_sentence_of_the_right_kind(name: str) -> None:
-    act, kind, words = LASTING[name]
-    with serving([act]) as server:
-        with pytest.raises(EngineError, match=words) as caught:
-            ask(server)
-        tries = len(server.asked)
-    assert type(caught.value) is kind
-    assert "\n" not in str(caught.value)
-    assert len(str(caught.value)) < 400
-    assert tries == (2 if act.status in (429, 500, 502, 503) or act.cut else 1)
-
-
-def test_a_server_that_never_answers_in_time() -> None:
-    with (
-        serving([says("late", seconds=0.6)]) as server,
-        pytest.raises(EngineUnavailable, match="did not answer in time"),
-    ):
-        ask(server, timeout=0.1)
+def numbered(count: int) -> list[Request]:
+    return [replace(ASK, seed=seed) for seed in range(count)]
 
 
 def free_url() -> str:
@@ -150,27 +68,104 @@ def free_url() -> str:
         return f"http://127.0.0.1:{probe.getsockname()[1]}/v1"
 
 
-def test_no_server() -> None:
-    with pytest.raises(EngineUnavailable, match="no server answers at http://127"):
-        ask_with(OpenAI(model="tiny", base_url=free_url()))
+PASSING = {
+    **{"429": fails(429), "429 Retry-After": fails(429, headers={"Retry-After": "0.02"}), "503": fails(503)},
+    **{"429 without": fails(429, headers={}), "500": fails(500), "cut": CUT, "reset": RESET, "page": WEB_PAGE},
+    **{"drip": DRIP, "busy within 200": tells({"error": {"code": 429, "message": "busy"}})},
+}
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 500])
-def test_the_key_is_written_nowhere(status: int, tmp_path: Path) -> None:
-    async def failing(server: Server) -> tuple[str, str]:
-        journal = Journal(tmp_path / "journal.sqlite")
+@pytest.mark.parametrize("name", PASSING)
+def test_what_passes_is_tried_again(name: str) -> None:
+    with serving([PASSING[name], says("A carp.")]) as server:
+        assert ask(options(server, timeout=1.0)).text == "A carp."
+        assert len(server.asked) == 2
+        assert server.asked[0] == server.asked[1]
+
+
+@pytest.mark.parametrize("act", [fails(401), fails(404), fails(429, code="insufficient_quota")])
+def test_what_no_request_can_get_past_stops_all_at_once(act: Act) -> None:
+    with serving([act]) as server:
+        found = ask_all(options(server), numbered(200))
+    assert all(isinstance(f, EngineUnavailable) for f in found)
+    assert len(server.asked) < 100
+
+
+def test_a_request_that_cannot_be_answered_is_set_aside_alone() -> None:
+    def rule(number: int, path: str) -> Act:
+        return fails(400, "context too long") if number == 3 else says("A carp.")
+
+    with serving(rule) as server:
+        found = ask_all(options(server), numbered(20))
+    assert sum(isinstance(f, Completion) for f in found) == 19
+    (lost,) = (f for f in found if isinstance(f, BaseException))
+    assert isinstance(lost, EngineError) and not isinstance(lost, EngineUnavailable)
+
+
+def test_a_server_that_fails_three_times_in_ten_loses_nothing() -> None:
+    acts = (fails(500), RESET, CUT)
+    with serving(lambda number, path: acts[number % 3] if number * 7 % 10 < 3 else says("A carp.")) as server:
+        found = ask_all(options(server), numbered(150))
+    assert all(isinstance(f, Completion) for f in found)
+
+
+def test_a_server_that_dies_and_comes_back_at_its_address() -> None:
+    with serving([says("A carp.", seconds=0.02)]) as server:
+        threading.Timer(0.15, server.die).start()
+        threading.Timer(0.6, server.live).start()
+        found = ask_all(options(server, in_flight=8), numbered(120))
+    assert all(isinstance(f, Completion) for f in found)
+
+
+def test_when_nothing_answers_for_long_the_run_stops_in_one_sentence() -> None:
+    url = free_url()
+    with pytest.raises(EngineUnavailable, match=f"no server answers at {url}") as caught:
+        ask(OpenAI(model="tiny", base_url=url, patience=0.3))
+    assert "\n" not in str(caught.value) and "build again" in str(caught.value)
+
+
+def test_several_servers_share_the_work_and_a_dead_one_is_left_out() -> None:
+    dead = free_url()
+    with serving([says("A carp.", seconds=0.02)]) as one, serving([says("A carp.", seconds=0.02)]) as two:
+        chosen = OpenAI(model="tiny", base_url=(one.url, dead, two.url), patience=30)
+        found = ask_all(chosen, numbered(120))
+        shares = (len(one.asked), len(two.asked))
+    assert all(isinstance(f, Completion) for f in found)
+    assert min(shares) >= 20 and sum(shares) == 120
+
+
+def test_no_more_requests_under_way_than_allowed() -> None:
+    with serving([says("fine", seconds=0.05)]) as server:
+        ask_all(options(server, in_flight=3), numbered(12))
+        assert len(server.asked) == 12
+        assert 2 <= server.busiest <= 3
+
+
+def test_requests_per_minute_are_kept() -> None:
+    with serving() as server:
+        began = time.monotonic()
+        found = ask_all(OpenAI(model="tiny", base_url=server.url, requests_per_minute=600), numbered(16))
+        assert all(isinstance(f, Completion) for f in found)
+        assert time.monotonic() - began > 0.3  # 10 a second, and a second ahead
+
+
+@pytest.mark.parametrize("act", [fails(400, f"the key {KEY} is not welcome"), says(f"My key is {KEY}.")])
+def test_the_key_is_written_nowhere(act: Act, tmp_path: Path) -> None:
+    (tmp_path / "j").mkdir()
+
+    async def asked(server: Server) -> str:
+        journal = Journal(tmp_path / "j" / "journal.sqlite")
         engine = Journaled(options(server).open(), journal)
-        with pytest.raises(EngineError) as caught:
-            await engine.complete(ASK)
+        (found,) = await asyncio.gather(engine.complete(ASK), return_exceptions=True)
         await engine.close()
         journal.close()
-        return str(caught.value), f"{engine!r} {engine.name} {options(server)!r} {options(server).written()}"
+        return f"{found} {engine!r} {engine.name} {options(server)!r} {options(server).written()}"
 
-    with serving([fails(status, f"the key {KEY} is not welcome")]) as server:
-        said, shown = asyncio.run(failing(server))
+    with serving([act]) as server:
+        shown = asyncio.run(asked(server))
         assert server.keys[0] == f"Bearer {KEY}"
-    assert KEY not in said + shown
-    assert all(KEY.encode() not in path.read_bytes() for path in tmp_path.iterdir())
+    assert "[the key]" in shown and KEY not in shown
+    assert all(KEY.encode() not in path.read_bytes() for path in (tmp_path / "j").iterdir())
 
 
 def test_half_an_emoji_does_not_break_the_journal(tmp_path: Path) -> None:
@@ -187,152 +182,87 @@ def test_half_an_emoji_does_not_break_the_journal(tmp_path: Path) -> None:
     assert first.text == "A fish \ufffd"
 
 
-def test_no_more_requests_under_way_than_allowed() -> None:
-    async def many(server: Server) -> None:
-        engine = options(server, in_flight=3).open()
-        await asyncio.gather(*(engine.complete(Request(ASK.messages, seed=seed)) for seed in range(12)))
-        await engine.close()
-
-    with serving([says("fine", seconds=0.05)]) as server:
-        asyncio.run(many(server))
-        assert len(server.asked) == 12
-        assert 2 <= server.busiest <= 3
-
-
-def test_openai_itself_is_asked_with_its_own_name_for_the_limit() -> None:
-    here = OpenAI(model="gpt", base_url="http://localhost:1/v1").open()
-    there = OpenAI(model="gpt").open()
-    asked = [asyncio.run(engine._asked(ASK)) for engine in (here, there)]
-    assert [a.get("max_tokens") for a in asked] == [20, None]
-    assert [a.get("max_completion_tokens") for a in asked] == [None, 20]
-    assert here.name != there.name
-
-
-OPENED = Request((Message("system", "Be short."), Message("user", "List fish.")), opening="1. Carp\n2.")
-
-
-def test_vllm_goes_on_with_an_opening() -> None:
-    async def twice(server: Server) -> None:
-        engine = options(server).open()
-        await asyncio.gather(engine.complete(OPENED), engine.complete(OPENED))
-        await engine.close()
-
-    with serving(listing=models("tiny", owner="vllm")) as server:
-        asyncio.run(twice(server))
-        assert server.listed == 1
-    for sent in server.asked:
-        assert sent["messages"][-1] == {"role": "assistant", "content": "1. Carp\n2."}
-        assert (sent["continue_final_message"], sent["add_generation_prompt"]) == (True, False)
-
-
-def test_other_servers_are_shown_the_opening_in_the_question() -> None:
+def test_the_key_is_known_by_the_name_it_is_given_or_from_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("OTHER_KEY", "another")
+    file = tmp_path / "key"
+    file.write_text("from-a-file\n")
     with serving() as server:
-        ask(server, OPENED)
-    (sent,) = server.asked
-    assert [m["role"] for m in sent["messages"]] == ["system", "user"]
-    assert sent["messages"][-1]["content"].startswith("List fish.")
-    assert sent["messages"][-1]["content"].endswith("1. Carp\n2.")
-    assert "continue_final_message" not in sent
+        ask(OpenAI(model="tiny", base_url=server.url, api_key_env="OTHER_KEY"))
+        ask(OpenAI(model="tiny", base_url=server.url, api_key_env="OTHER_KEY", api_key_file=str(file)))
+        assert server.keys == ["Bearer another", "Bearer from-a-file"]
+    with pytest.raises(EngineUnavailable, match="cannot be read"):
+        OpenAI(model="tiny", base_url=server.url, api_key_file=str(tmp_path / "none")).check()
 
 
-def test_a_listing_that_is_a_web_page() -> None:
-    with serving(listing=WEB_PAGE) as server, pytest.raises(EngineUnavailable, match="does not speak OpenAI"):
-        ask(server, OPENED)
-
-
-JUDGED = Request((Message("user", "Which mark?"),), candidates=("1", "2", "10"))
-
-
-def test_candidates_ask_for_log_probabilities_of_one_token() -> None:
-    top = {"1": math.log(0.5), " 2": math.log(0.2), "2": math.log(0.1), "x": math.log(0.1), " ": math.log(0.05)}
-    with serving([says("1", log_probs=top)]) as server:
-        reply = ask(server, Request(JUDGED.messages, candidates=("1", "2", "3")))
-    assert reply.log_probs == pytest.approx({"1": math.log(0.5), "2": math.log(0.3)})
-    (sent,) = server.asked
-    assert (sent["max_tokens"], sent["logprobs"]) == (1, True)
-    assert sent["top_logprobs"] >= 5
-
-
-def test_a_token_that_begins_two_candidates_stands_for_neither() -> None:
-    top = {"1": math.log(0.5), "2": math.log(0.2), "10": math.log(0.1)}
-    with serving([says("1", log_probs=top)]) as server:
-        assert ask(server, JUDGED).log_probs == pytest.approx({"2": math.log(0.2), "10": math.log(0.1)})
-
-
-def test_a_token_may_be_the_beginning_of_a_candidate() -> None:
-    with serving([says(" fin", log_probs={" fin": math.log(0.4), " op": math.log(0.3)})]) as server:
-        reply = ask(server, Request(JUDGED.messages, candidates=(" finite", " open")))
-    assert reply.log_probs == pytest.approx({" finite": math.log(0.4), " open": math.log(0.3)})
-
-
-def test_a_server_without_log_probabilities() -> None:
-    with serving([says("1")]) as server, pytest.raises(EngineError, match="gave no log-probabilities"):
-        ask(server, JUDGED)
-
-
-def test_check_needs_a_key_only_for_openai_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_of_ones_own_needs_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY")
+    with serving() as server:
+        assert ask(options(server)).text == "fine"
     with pytest.raises(EngineUnavailable, match="put it in the environment variable OPENAI_API_KEY"):
         OpenAI(model="gpt").check()
-    with serving() as server:
-        options(server).check()
-        assert ask(server).text == "fine"
 
 
-def test_the_key_is_known_by_the_name_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OTHER_KEY", "another")
-    with serving() as server:
-        ask_with(OpenAI(model="tiny", base_url=server.url, api_key_env="OTHER_KEY"))
-        assert server.keys == ["Bearer another"]
+def test_what_the_journal_calls_it() -> None:
+    one, two = "http://localhost:1/v1", "http://localhost:2/v1/"
+    assert OpenAI(model="m").name == "openai:m@https://api.openai.com/v1"
+    assert OpenAI(model="m", base_url=two).name == f"openai:m@{two}"
+    assert OpenAI(model="m", base_url=(two, one)).name == OpenAI(model="m", base_url=(one, two)).name
+    assert OpenAI(model="m", base_url=(two, one)).name == f"openai:m@{one},{two}"
+    assert OpenAI(model="m", base_url=(one, two), called="pool").name == "openai:m@pool"
+    assert OpenAI(model="m", base_url=one).open().name == f"openai:m@{one}"
 
 
-def test_check_says_what_is_served() -> None:
-    with serving(listing=models("big", "middle")) as server:
-        with pytest.raises(EngineUnavailable, match="has no model 'tiny'; it serves big, middle") as caught:
-            options(server).check()
-        assert server.url in str(caught.value)
-        assert server.asked == []
-
-
-@pytest.mark.parametrize(
-    ("listing", "words"),
-    [
-        pytest.param(fails(401), "refused the key", id="401"),
-        pytest.param(fails(404), "correct model or base_url", id="404"),
-        pytest.param(fails(503), "not available", id="503"),
-        pytest.param(WEB_PAGE, "does not speak OpenAI's interface", id="page"),
-        pytest.param(Act("<html>"), "does not speak OpenAI's interface", id="broken JSON"),
-    ],
-)
-def test_check_says_what_is_wrong_with_the_server(listing: Act, words: str) -> None:
-    with serving(listing=listing) as server, pytest.raises(EngineUnavailable, match=words):
-        options(server).check()
-
-
-def test_check_without_a_server() -> None:
-    with pytest.raises(EngineUnavailable, match="start it or correct base_url"):
-        OpenAI(model="tiny", base_url=free_url()).check()
+def test_pace_and_price_decide_no_reply_and_the_rest_does() -> None:
+    plain = OpenAI(model="m", base_url="http://localhost:1/v1")
+    pace = {"in_flight": 3, "requests_per_minute": 10, "tokens_per_minute": 99, "timeout": 5, "patience": 7}
+    same = OpenAI(model="m", base_url="http://localhost:1/v1", api_key_env="K", prices="p.yaml", **pace)
+    assert same.decides() == plain.decides() and same.written() != plain.written()
+    moved = plain.model_copy(update={"base_url": "http://localhost:2/v1"})
+    assert moved.decides() != plain.decides()
+    assert moved.model_copy(update={"called": "a"}).decides() == plain.model_copy(update={"called": "a"}).decides()
+    assert plain.model_copy(update={"structured": False}).decides() != plain.decides()
 
 
 def test_options_become_a_spec_and_again_options() -> None:
-    made = OpenAI(model="tiny", base_url="http://localhost:1/v1", in_flight=2)
+    made = OpenAI(model="tiny", base_url=("http://localhost:1/v1", "http://localhost:2/v1"), in_flight=2)
     assert OpenAI.model_validate(json.loads(json.dumps(made.written()))["openai"]) == made
 
 
-SCHEMA = json.dumps({"type": "object", "properties": {"a": {"type": "string"}}})
+@pytest.mark.parametrize(
+    ("base_url", "words"),
+    [
+        ("localhost:8000/v1", "is no address of a server; write it like http"),
+        ("ftp://localhost/v1", "is no address"),
+        ("http://", "is no address"),
+        ("http://localhost:99999/v1", "is no address"),
+        ("http://me:sk-123@localhost/v1", "holds a password or a key"),
+        ("http://localhost/v1?api-key=sk-123", "holds a password or a key"),
+        (["http://localhost/v1", "https://x/v1?sig=sk-123"], "holds a password or a key"),
+        ([], "names no server"),
+    ],
+)
+def test_an_address_that_cannot_be_or_must_not_be_written_down(base_url: str | list[str], words: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        OpenAI.model_validate({"model": "m", "base_url": base_url})
+    (told,) = [str(e["msg"]) for e in caught.value.errors() if e["type"] == "value_error"]
+    assert words in told and "sk-123" not in told
 
 
-def test_a_schema_is_sent_as_the_format_of_the_reply() -> None:
-    with serving([says('{"a": "b"}')]) as server:
-        assert ask(server, replace(ASK, schema=SCHEMA)).text == '{"a": "b"}'
-    sent = server.asked[0]["response_format"]
-    assert sent["type"] == "json_schema" and sent["json_schema"]["schema"] == json.loads(SCHEMA)
-
-
-def test_a_server_without_schemas_stops_the_run_with_the_option_to_set() -> None:
-    acts = [fails(400, "response_format json_schema is not supported")]
-    with serving(acts) as server, pytest.raises(EngineUnavailable, match=r"refuses a JSON Schema.*structured: false"):
-        ask(server, replace(ASK, schema=SCHEMA))
-    with serving([fails(400, "too long")]) as server, pytest.raises(EngineError, match="too long") as caught:
-        ask(server, replace(ASK, schema=SCHEMA))
-    assert not isinstance(caught.value, EngineUnavailable)
+def test_what_a_model_costs(tmp_path: Path) -> None:
+    file = tmp_path / "prices.yaml"
+    file.write_text("models: {m: {prompt: 1000000, completion: 2000000}}")
+    here = OpenAI(model="m", base_url="http://localhost:1/v1")
+    assert here.price() == Price(0, 0)
+    here.require_price()
+    assert here.model_copy(update={"prices": str(file)}).price() == Price(1_000_000, 2_000_000)
+    assert OpenAI(model="gpt-4o-mini").price() == Price(0.15, 0.6)
+    for unknown in (
+        OpenAI(model="m"),
+        OpenAI(model="m", base_url=("http://localhost:1/v1", "https://a.example.com/v1")),
+    ):
+        with pytest.raises(RecipeError, match=r"price of m at .* is not known.*write it into .*prices.yaml: models:"):
+            unknown.require_price()
+    with serving() as server:
+        assert ask(OpenAI(model="m", base_url=server.url, prices=str(file))).usage.usd == 13.0

@@ -1,5 +1,6 @@
 """Perplexity: what is measured on the embedded model, and who goes by it."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,11 +11,16 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from tiny_model import CHATML, build_tiny_model
 
-from tuneworks.factory.engines.likelihood import likelihood
-from tuneworks.factory.errors import EngineUnavailable
+from tuneworks.factory.engine import Engine
+from tuneworks.factory.engines.scripted import Scripted
+from tuneworks.factory.engines.transformers import Transformers
+from tuneworks.factory.errors import EngineUnavailable, RecipeError
+from tuneworks.factory.journal import Journal, Journaled
 from tuneworks.factory.record import Answer, Message, Record, to_table
 from tuneworks.factory.seeds import read_seeds
 from tuneworks.filters.perplexity import MEASURES, Perplexity, compressed_share
+from tuneworks.pipelines.stages import Step
+from tuneworks.pipelines.why_not import _judged
 
 
 def measures(values: list[float | None], kind: str = "a", bucket: int = 3, by: str = "perplexity") -> pl.DataFrame:
@@ -34,7 +40,7 @@ def measures(values: list[float | None], kind: str = "a", bucket: int = 3, by: s
 @pytest.fixture
 def tiny(tmp_path: Path) -> Iterator[str]:
     yield build_tiny_model(tmp_path)
-    likelihood.cache_clear()
+    Perplexity().let_go()
 
 
 def kept(chosen: Perplexity, frame: pl.DataFrame) -> list[int]:
@@ -125,6 +131,65 @@ def test_a_model_measures_all_four_and_any_of_them_may_decide(tiny: str) -> None
         assert set(gone) == {made[by].arg_min(), made[by].arg_max()}
 
 
+def asked(chosen: Perplexity, table: pl.DataFrame, engine: Engine) -> pl.DataFrame:
+    async def ask() -> pl.DataFrame:
+        try:
+            return await chosen.ask(table, engine)
+        finally:
+            await engine.close()
+
+    return asyncio.run(ask())
+
+
+def test_the_engine_of_the_run_measures_what_the_model_does(tiny: str) -> None:
+    answers = ["a carp", "", "a carp, " * 9 + "a trout", "x" * 5_000, "Fish."]
+    table = to_table([Record.born(f"Name {n} fish.", answers=[Answer(text)]) for n, text in enumerate(answers)])
+    mine, engines = Perplexity(model=tiny), Perplexity(model="engine")
+    own, made = mine.measure(table), asked(engines, table, Transformers(model=tiny).open())
+    for name in ("perplexity", "alone", "ifd"):
+        assert made[name].is_null().to_list() == own[name].is_null().to_list()
+        assert made[name].drop_nulls().to_list() == pytest.approx(own[name].drop_nulls().to_list(), rel=0.02)
+    same = ["zlib", "kind", "id"]
+    assert made.columns == own.columns and made.select(same).equals(own.select(same))
+    assert made["tokens"].to_list() == [6, None, 79, None, 5]
+    assert engines.reject(made).to_list() == mine.reject(own).to_list()
+    assert engines.reject(made)[3] == "prompt and answer are longer than the 1024 tokens the model reads"
+
+
+def test_an_engine_that_cannot_score_is_named() -> None:
+    engine = Scripted(lambda request: "b", name="https://example.org gpt")
+    table = to_table([Record.born("a", answers=[Answer("b")])])
+    with pytest.raises(RecipeError, match=r"example\.org gpt cannot tell how likely a text is; name a model"):
+        asked(Perplexity(model="engine"), table, engine)
+    assert engine.calls == []
+    with pytest.raises(RecipeError, match="asks the engine of a run, and none is open"):
+        Perplexity(model="engine").measure(table)
+
+
+def test_what_the_engine_scored_is_in_the_journal(tiny: str, tmp_path: Path) -> None:
+    table = to_table([Record.born(f"Name {n} fish.", answers=[Answer("a carp " * (n + 1))]) for n in range(20)])
+    first, again = Journal(tmp_path / "journal"), Scripted(lambda request: "never asked", f"transformers:{tiny}")
+    again.scores = True
+    made = asked(Perplexity(model="engine"), table, Journaled(Transformers(model=tiny).open(), first))
+    assert asked(Perplexity(model="engine"), table, Journaled(again, first)).equals(made)
+    assert made["ifd"].null_count() == 0 and again.calls == []
+    first.close()
+
+
+def test_why_not_asks_no_engine(tmp_path: Path) -> None:
+    chosen = Perplexity(model="engine")
+    step = Step("02-perplexity", "perplexity", chosen, ("01-file",), "", "print")
+    judged = _judged(step, chosen, tmp_path, Record.born("Name a fish.", answers=[Answer("a carp")]))
+    assert judged.reason is None and "build to know" in str(judged.unknown)
+
+
+def test_only_the_engine_is_not_checked_here() -> None:
+    chosen = Perplexity(model="engine")
+    chosen.check()
+    assert chosen.asks_engine() and chosen.asks_model()
+    assert not Perplexity().asks_engine()
+
+
 def test_slices_measure_what_the_whole_does(tiny: str) -> None:
     table = to_table([Record.born(f"Name {n} fish.", answers=[Answer("Carp " * (n % 5))]) for n in range(12)])
     chosen = Perplexity(model=tiny)
@@ -164,7 +229,7 @@ def test_a_prompt_the_template_refuses_goes_with_the_reason(tmp_path: Path) -> N
     made = Perplexity(model=model).measure(to_table([Record.born(prompt, answers=[Answer("a")]) for prompt in asked]))
     reason, stays = Perplexity(model=model).reject(made)
     assert "chat template refuses the prompt (no system role)" in str(reason) and stays is None
-    likelihood.cache_clear()
+    Perplexity().let_go()
 
 
 def test_half_a_surrogate_pair_is_compressed() -> None:
@@ -212,3 +277,6 @@ def test_shuffled_answers_are_harder_for_the_embedded_model() -> None:
     real, mixed = made["perplexity"][:12], made["perplexity"][12:]
     assert (real < mixed).all() and real.median() < 60
     assert (made["ifd"] > 0).all() and made["alone"].is_not_null().all()
+    again = asked(Perplexity(model="engine"), to_table([*seeds, *shuffled]), Transformers().open())
+    for name in ("perplexity", "alone"):
+        assert again[name].to_list() == pytest.approx(made[name].to_list(), rel=0.05)

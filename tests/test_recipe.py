@@ -27,7 +27,7 @@ def test_every_default_is_filled_in_and_survives_writing() -> None:
     assert recipe.engine == Transformers()
     assert parse_recipe(written(recipe), "again.yaml") == recipe
     data = yaml.safe_load(written(recipe))
-    assert data["sources"]["made"]["stages"][1]["best_of_n"]["reward"] == {"judge": {"prompts": None}}
+    assert data["sources"]["made"]["stages"][1]["best_of_n"]["reward"] == {"judge": {"engine": None, "prompts": None}}
     assert data["holdout"] == 0.1
 
 
@@ -82,6 +82,7 @@ def test_a_reward_is_built_from_its_name() -> None:
             r"line 2: .*no option 'mix.temprature'; did you mean 'mix.temp",
         ),
         (("name: mine", "name: mine\nmix: {cap: 0}"), r"line 2: mix.cap of the recipe cannot be 0: it must be greater"),
+        (("name: mine", "name: mine\nlimits: {usd: -1}"), r"line 2: limits.usd of the recipe cannot be -1: it must be"),
     ],
 )
 def test_a_mistake_is_one_sentence_with_its_line(change: tuple[str, str], sentence: str | None) -> None:

@@ -10,7 +10,7 @@ from tuneworks.factory.errors import InputError, RecipeError
 from tuneworks.filters.length import Length
 from tuneworks.pipelines.recipe import load_recipe
 from tuneworks.pipelines.refilter import Change, Setting, _measures, briefs, refiltered
-from tuneworks.pipelines.run import RECIPE
+from tuneworks.pipelines.run_folder import RECIPE
 from tuneworks.pipelines.stages import MEASURES, VERDICTS, steps_of
 
 

@@ -8,17 +8,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tuneworks.factory.engine import Engine
 from tuneworks.factory.engines.scripted import Scripted
 from tuneworks.factory.errors import EngineError, EngineUnavailable
+from tuneworks.factory.journal import Journal, Journaled
 from tuneworks.factory.record import REWARD, Answer, Message, Record
 from tuneworks.factory.reward import Scores
-from tuneworks.factory.rewards import remote as module
 from tuneworks.factory.rewards.remote import Remote, number_in
 
 FISH = Record.born([Message("system", "Be brief."), Message("user", "Name a fish.")])
@@ -89,8 +91,38 @@ def says(score: object) -> Reply:
     return Reply({"data": [{"index": 0, "score": score}]})
 
 
-def scores(reward: Remote, *texts: str) -> list[Scores]:
-    return asyncio.run(reward.scores(FISH, [Answer(t) for t in texts], Scripted(lambda _: "")))
+def remote(url: str, speaks: Literal["chat", "pair"] = "chat", patience: float = 0.4) -> Remote:
+    return Remote(model="rm", base_url=url, speaks=speaks, timeout=5, patience=patience)
+
+
+def scores(reward: Remote, *texts: str, journal: Path | None = None) -> list[Scores]:
+    async def scored() -> list[Scores]:
+        held = Journal(journal) if journal else None
+        engine: Engine = Journaled(Scripted(lambda _: ""), held) if held else Closing()
+        try:
+            return await reward.scores(FISH, [Answer(t) for t in texts], engine)
+        finally:
+            await engine.close()
+            if held:
+                held.close()
+
+    return asyncio.run(scored())
+
+
+class Closing(Scripted):
+    """Closes what is opened beside it, as the journal does."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda _: "")
+        self._others: list[Engine] = []
+
+    def beside(self, other: Engine) -> Engine:
+        self._others.append(other)
+        return super().beside(other)
+
+    async def close(self) -> None:
+        for other in self._others:
+            await other.close()
 
 
 def fails(status: int, message: str = "no") -> Reply:
@@ -100,7 +132,7 @@ def fails(status: int, message: str = "no") -> Reply:
 def test_a_pair_is_sent_to_score(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REWARD_API_KEY", KEY)
     with serving(says(0.75)) as server:
-        reward = Remote(model="rm", base_url=server.url, speaks="pair")
+        reward = remote(server.url, "pair")
         reward.check()
         assert scores(reward, "eel") == [{REWARD: 0.75}]
     ((path, body, key),) = server.asked
@@ -110,7 +142,7 @@ def test_a_pair_is_sent_to_score(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_conversation_is_sent_to_pooling() -> None:
     with serving(Reply({"data": [{"index": 0, "data": [-3.5]}]})) as server:
-        assert scores(Remote(model="rm", base_url=server.url), "eel") == [{REWARD: -3.5}]
+        assert scores(remote(server.url), "eel") == [{REWARD: -3.5}]
     ((path, body, _),) = server.asked
     assert path == "/pooling"
     assert [(m["role"], m["content"]) for m in body["messages"]] == [
@@ -121,13 +153,13 @@ def test_a_conversation_is_sent_to_pooling() -> None:
 
 def test_what_may_pass_is_tried_again() -> None:
     with serving(fails(429), fails(503), fails(500), says(1)) as server:
-        assert scores(Remote(model="rm", base_url=server.url), "eel") == [{REWARD: 1.0}]
+        assert scores(remote(server.url), "eel") == [{REWARD: 1.0}]
     assert len(server.asked) == 4
 
 
 def test_an_answer_the_server_refuses_is_set_aside_alone() -> None:
     with serving(fails(400, "this is longer than 512 tokens"), says(2.0)) as server:
-        found = scores(Remote(model="rm", base_url=server.url), "eel", "carp")
+        found = scores(remote(server.url), "eel", "carp")
     (bad,) = (s for s in found if isinstance(s, EngineError))
     assert "longer than 512 tokens" in str(bad)
     assert {REWARD: 2.0} in found
@@ -136,43 +168,56 @@ def test_an_answer_the_server_refuses_is_set_aside_alone() -> None:
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
-        (fails(401), "refused the key; put the right one in REWARD_API_KEY"),
+        (fails(401), "refused the key; put the right one in the environment variable REWARD_API_KEY"),
         (fails(404), "has no model 'rm' or no such path; correct model or base_url"),
         (fails(501), "does not serve rm under /pooling; write speaks: pair, or serve it as a reward model"),
-        (fails(429), "keeps refusing for its rate limit"),
-        (fails(503), "is not available"),
-        (Reply("<html>Sign in</html>"), "does not speak OpenAI's interface"),
-        (Reply([1, 2]), "does not speak OpenAI's interface"),
+        (fails(429), r"is busy \(HTTP 429\).*build again"),
+        (fails(503), r"is busy \(HTTP 503\).*build again"),
+        (Reply("<html>Sign in</html>"), "something else than OpenAI's JSON.*build again"),
+        (Reply([1, 2]), "something else than OpenAI's JSON.*build again"),
     ],
 )
 def test_what_no_request_can_get_past_stops_the_run(reply: Reply, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REWARD_API_KEY", KEY)
     with serving(reply) as server, pytest.raises(EngineUnavailable, match=words) as caught:
-        scores(Remote(model="rm", base_url=server.url), "eel")
+        scores(remote(server.url), "eel")
     assert KEY not in str(caught.value)
 
 
 def test_a_server_that_repeats_the_key_does_not_get_it_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REWARD_API_KEY", KEY)
     with serving(fails(400, f"bad request with {KEY}")) as server:
-        (found,) = scores(Remote(model="rm", base_url=server.url), "eel")
+        (found,) = scores(remote(server.url), "eel")
     assert isinstance(found, EngineError)
     assert "bad request" in str(found) and KEY not in str(found)
 
 
-def test_a_wrong_address_and_a_wrong_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RETRIES", 0)
-    module._client.cache_clear()
-    gone = Remote(model="rm", base_url="http://127.0.0.1:9/v1", timeout=5)
+def test_a_wrong_address_and_a_wrong_model() -> None:
+    gone = remote("http://127.0.0.1:9/v1")
     with pytest.raises(
         EngineUnavailable, match=r"no server answers at http://127.0.0.1:9/v1; start it or correct base_url"
     ):
         gone.check()
     with pytest.raises(EngineUnavailable, match="no server answers"):
         scores(gone, "eel")
-    module._client.cache_clear()
     with serving(says(1)) as server, pytest.raises(EngineUnavailable, match="has no model 'mr'; it serves rm"):
         Remote(model="mr", base_url=server.url).check()
+
+
+def test_scores_are_kept_in_the_journal(tmp_path: Path) -> None:
+    with serving(says(0.1), says(0.2)) as server:
+        first = scores(remote(server.url), "eel", "carp", journal=tmp_path / "j.sqlite")
+        again = scores(remote(server.url), "eel", "carp", journal=tmp_path / "j.sqlite")
+        other = scores(remote(server.url, "pair"), "eel", journal=tmp_path / "j.sqlite")
+    assert sorted(s[REWARD] for s in first if not isinstance(s, EngineError)) == [0.1, 0.2]
+    assert again == first and other == [{REWARD: 0.2}]
+    assert len(server.asked) == 3
+
+
+def test_the_servers_place_and_way_decide_and_its_pace_does_not() -> None:
+    assert remote("http://a/v1", patience=1).decides() == remote("http://a/v1", patience=2).decides()
+    assert remote("http://a/v1").decides() != remote("http://a/v1", "pair").decides()
+    assert remote("http://a/v1").decides() != remote("http://b/v1").decides()
 
 
 @pytest.mark.parametrize(

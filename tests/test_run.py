@@ -18,7 +18,8 @@ from tuneworks.factory.journal import Journal
 from tuneworks.factory.record import from_table
 from tuneworks.filters.filter import Filter
 from tuneworks.pipelines.recipe import Recipe, parse_recipe
-from tuneworks.pipelines.run import Built, build, opened
+from tuneworks.pipelines.run import Built, build
+from tuneworks.pipelines.run_folder import opened
 from tuneworks.pipelines.stages import Counts, read_records, steps_of
 
 
@@ -30,6 +31,8 @@ class Silent:
     def reply(self, reply: Completion, replayed: bool) -> None: ...
 
     def measured(self, rows: int) -> None: ...
+
+    def waits(self, status: str) -> None: ...
 
     def done(self, title: str, counts: Counts, reused: bool) -> None: ...
 

@@ -274,10 +274,10 @@ def test_tasks_know_their_nearest() -> None:
     assert all(0 <= float(r.meta["nearest_score"]) <= 0.7 and r.meta["nearest"] for r in made)
 
 
-class Batching:
+class Batching(Engine):
     """Answers eight waiting requests together, and what it says depends on which eight; goes away after `allowed`."""
 
-    name, structured, size = "batching", False, 8
+    name, batches, size = "batching", True, 8
 
     def __init__(self, allowed: int) -> None:
         self._left = allowed

@@ -1,10 +1,12 @@
 """The engine over a model in this process: which requests share a batch, and how it ends."""
 
 import asyncio
+import gc
 import json
 import random
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,14 +16,18 @@ import pytest
 import torch
 from tiny_model import build_tiny_model
 
+from tuneworks.factory.budget import Budget
 from tuneworks.factory.engine import Completion, Engine, Request
 from tuneworks.factory.engines import decoding
-from tuneworks.factory.engines.transformers import Transformers, TransformersEngine
-from tuneworks.factory.errors import EngineError, EngineUnavailable, MissingExtra
+from tuneworks.factory.engines.likelihood import Given, Likelihood, likelihood
+from tuneworks.factory.engines.scoring_packs import Pack
+from tuneworks.factory.engines.transformers import Transformers, TransformersEngine, Waiting
+from tuneworks.factory.errors import BudgetReached, EngineError, EngineUnavailable, MissingExtra
 from tuneworks.factory.flight import in_order
 from tuneworks.factory.journal import Journal, Journaled
 from tuneworks.factory.judge import Judge
-from tuneworks.factory.record import Answer, Message, Record
+from tuneworks.factory.record import Answer, Message, Record, to_table
+from tuneworks.filters.perplexity import Perplexity
 
 
 @pytest.fixture(scope="module")
@@ -205,6 +211,100 @@ def test_a_batch_that_fails_says_so(tiny: str, monkeypatch: pytest.MonkeyPatch) 
         asyncio.run(ask_all(Transformers(model=tiny).open(), mixed(1)))
 
 
+TRIED = 1
+"""Packs that a model is tried on when it is to score."""
+
+
+def given(count: int) -> list[Request]:
+    """Replies that are there already, every other one to be read after no prompt."""
+    asked = [(Message("user", f"Name fish {n % 5}."),) if n % 2 else () for n in range(count)]
+    return [
+        Request(prompt, given=f"Fish {n} is a carp, {'a pike, ' * (n % 4)}a trout.") for n, prompt in enumerate(asked)
+    ]
+
+
+def test_what_is_given_is_scored_as_perplexity_scores_it(tiny: str, tmp_path: Path) -> None:
+    requests = given(30)
+    replies = asyncio.run(ask_all(Transformers(model=tiny).open(), requests))
+    scorer = likelihood(tiny)
+    rows = [scorer.readable(r.messages, r.given) for r in requests]
+    assert [reply.loss for reply in replies] == scorer.losses(rows)
+    assert [reply.usage.prompt_tokens for reply in replies] == [len(row) for row in rows]
+    assert all(reply.text == "" and reply.usage.completion_tokens == 0 for reply in replies)
+
+
+def test_three_sorts_of_requests_never_share_a_batch(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches: list[list[int]] = []
+    inner = TransformersEngine._replies
+
+    def watched(self: TransformersEngine, batch: list[Waiting]) -> list[Completion]:
+        batches.append([w.sort for w in batch])
+        return inner(self, batch)
+
+    monkeypatch.setattr(TransformersEngine, "_replies", watched)
+    asyncio.run(ask_all(Transformers(model=tiny, batch=4).open(), [*given(9), *mixed()]))
+    assert [sorted(set(batch)) for batch in batches] == [[0]] * 4 + [[1]] * 2 + [[2]]
+    assert len(batches[-1]) == 9, "what is given is scored many at a time"
+
+
+def test_a_given_reply_that_cannot_be_read_does_not_harm_its_neighbours(tiny: str) -> None:
+    async def ask() -> list[Completion | BaseException]:
+        engine = Transformers(model=tiny).open()
+        requests = [*given(2), replace(given(1)[0], given="x" * 2000)]
+        made = await asyncio.gather(*map(engine.complete, requests), return_exceptions=True)
+        await engine.close()
+        return list(made)
+
+    fine, other, wrong = asyncio.run(ask())
+    assert isinstance(fine, Completion) and isinstance(other, Completion)
+    assert isinstance(wrong, EngineError) and "longer than the 1024 tokens the model reads" in str(wrong)
+
+
+def test_the_model_is_loaded_once_and_freed_when_nobody_holds_it(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    loads: list[weakref.ref[decoding.Model]] = []
+    inner = decoding.Model.__init__
+
+    def counted(self: decoding.Model, name: str) -> None:
+        loads.append(weakref.ref(self))
+        inner(self, name)
+
+    async def ask() -> None:
+        first, second = Transformers(model=tiny).open(), Transformers(model=tiny, batch=2).open()
+        await asyncio.gather(first.complete(mixed(2)[1]), second.complete(mixed(2)[1]), second.complete(given(1)[0]))
+        table = to_table([Record.born("Name a fish.", answers=[Answer("a carp")])])
+        assert Perplexity(model=tiny).measure(table)["perplexity"].null_count() == 0
+        assert len(loads) == 1
+        await first.close()
+        await second.close()
+        assert loads[0]() is not None, "perplexity holds it from slice to slice"
+        Perplexity(model=tiny).let_go()
+
+    gc.collect()
+    monkeypatch.setattr(decoding.Model, "__init__", counted)
+    asyncio.run(ask())
+    assert [load() for load in loads] == [None]
+
+
+def test_a_budget_that_is_spent_is_said_to_all_who_wait(tiny: str) -> None:
+    """The batch under way is still answered; whoever asks later is told, too."""
+
+    async def ask() -> list[Completion | BaseException]:
+        engine = Transformers(model=tiny, batch=4).open()
+        engine.budget = Budget(max_tokens=1)
+        asking = [asyncio.create_task(engine.complete(request)) for request in mixed(6)]
+        await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+        engine.budget.spend(1, 0.0)
+        made = await asyncio.gather(*asking, return_exceptions=True)
+        late = await asyncio.gather(engine.complete(mixed(1)[0]), return_exceptions=True)
+        await engine.close()
+        return [*made, *late]
+
+    replies = asyncio.run(ask())
+    answered = [reply for reply in replies if isinstance(reply, Completion)]
+    assert len(answered) == 4
+    assert [type(reply) for reply in replies if reply not in answered] == [BudgetReached] * 3
+
+
 LONG = Request((Message("user", "Hi"),), max_tokens=900, temperature=1.0)
 
 
@@ -222,6 +322,26 @@ def test_closing_ends_a_long_batch_soon_and_delivers_nothing_broken_off(tiny: st
     assert all(isinstance(reply, EngineUnavailable) for reply in replies), replies
 
 
+def test_closing_ends_scoring_soon(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Transformers(model=tiny).open()
+    assert isinstance(engine, TransformersEngine)
+    inner, packs = Likelihood._of_pack, list[int]()
+
+    def stopped_meanwhile(self: Likelihood, pack: Pack, rows: Sequence[Given]) -> list[float]:
+        packs.append(len(rows))
+        if len(packs) == 2 + TRIED:
+            engine._stop.set()
+        return inner(self, pack, rows)
+
+    async def ask() -> list[object]:
+        return list(await asyncio.gather(*map(engine.complete, given(120)), return_exceptions=True))
+
+    monkeypatch.setattr(Likelihood, "_of_pack", stopped_meanwhile)
+    replies = asyncio.run(ask())
+    assert all(isinstance(reply, EngineUnavailable) for reply in replies)
+    assert sum(packs[TRIED:]) < 120, "what was left is not scored"
+
+
 def test_nothing_broken_off_gets_into_the_journal(tiny: str, tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal")
 
@@ -230,7 +350,7 @@ def test_nothing_broken_off_gets_into_the_journal(tiny: str, tmp_path: Path) -> 
         asking = asyncio.create_task(engine.complete(LONG))
         await asyncio.sleep(0.3)
         await engine.close()
-        with pytest.raises(asyncio.CancelledError):
+        with pytest.raises(EngineUnavailable, match="was stopped"):
             await asking
 
     asyncio.run(ask())

@@ -1,5 +1,7 @@
 """The same recipe, unchanged but for its engine, against a real OpenAI-compatible server: vLLM on this processor."""
 
+import asyncio
+import math
 import os
 import socket
 import subprocess
@@ -15,6 +17,10 @@ import polars as pl
 import pytest
 import small_line
 
+from tuneworks.factory.engine import Completion, Request
+from tuneworks.factory.engines.openai import OpenAI
+from tuneworks.factory.errors import EngineError
+from tuneworks.factory.record import Message
 from tuneworks.factory.weights import prepare
 
 START_SECONDS = 300
@@ -85,3 +91,50 @@ def test_every_method_works_with_replies_held_to_a_schema(server: str, tmp_path:
     assert [step.title.rpartition(".")[2] for step in made] == method_lines.METHODS
     assert sum(step.counts.kept > 0 for step in made) >= 7
     assert method_lines.schemas(tmp_path) >= 10
+
+
+def asked(server: str, *requests: Request) -> list[Completion]:
+    async def all_at_once() -> list[Completion]:
+        engine = OpenAI(model="smollm2", base_url=server).open()
+        assert engine.scores
+        try:
+            return await asyncio.gather(*map(engine.complete, requests))
+        finally:
+            await engine.close()
+
+    return asyncio.run(all_at_once())
+
+
+FISH = (Message("system", "Be brief."), Message("user", "Name a fish that lives in ponds."))
+GIVEN = (
+    Request(FISH, given="A carp lives in ponds and slow rivers, where it looks for food in the mud."),
+    Request(FISH, given="Qzx vroom 17 \u2603 nevertheless."),
+    Request((), given="A carp lives in ponds and slow rivers, where it looks for food in the mud."),
+    Request((*FISH, Message("assistant", "Carp."), Message("user", "One of the sea?")), given=" The cod,\n\nmaybe."),
+)
+
+
+@pytest.mark.real
+@pytest.mark.timeout(600)
+def test_a_given_reply_is_as_likely_as_this_process_finds_it(server: str) -> None:
+    from tuneworks.factory.engines.likelihood import likelihood
+
+    scorer = likelihood("smollm2")
+    rows = [row for request in GIVEN if (row := scorer.answer(request.messages, request.given)) is not None]
+    expected, found = scorer.losses(rows), [reply.loss for reply in asked(server, *GIVEN)]
+    for ours, theirs in zip(expected, found, strict=True):
+        assert theirs is not None and theirs.tokens == ours.tokens
+        assert theirs.nats == pytest.approx(ours.nats, abs=0.05 * ours.tokens)
+    with pytest.raises(EngineError, match="could not answer"):
+        asked(server, Request(FISH, given="word " * 3000))
+
+
+@pytest.mark.real
+@pytest.mark.timeout(600)
+def test_candidates_that_no_list_of_likely_tokens_names_are_asked_exactly(server: str) -> None:
+    unlikely = Request(FISH, opening="A fish is the ", candidates=("carp", "zebra", "1", "\u2603"))
+    (reply,) = asked(server, unlikely)
+    assert set(reply.log_probs) == set(unlikely.candidates)
+    assert all(value < 0 for value in reply.log_probs.values())
+    assert sum(map(math.exp, reply.log_probs.values())) < 1
+    assert reply.log_probs["zebra"] < reply.log_probs["carp"]

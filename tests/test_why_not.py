@@ -10,7 +10,7 @@ from test_cli import run as command
 
 from tuneworks.factory.errors import InputError
 from tuneworks.pipelines.recipe import load_recipe
-from tuneworks.pipelines.run import RECIPE
+from tuneworks.pipelines.run_folder import RECIPE
 from tuneworks.pipelines.stages import MEASURES
 from tuneworks.pipelines.why_not import Judged, asked_record, judged
 

@@ -78,7 +78,7 @@ class Constitutional(Answering):
 
     async def generate(self, records: Sequence[Record], engine: Engine, dice: Dice) -> AsyncIterator[Record | Rejected]:
         reading = self._read()
-        async for items in in_order(partial(self._improved, r, engine, dice, reading) for r in records):
+        async for items in in_order((partial(self._improved, r, engine, dice, reading) for r in records), engine.room):
             for item in items:
                 yield item
 

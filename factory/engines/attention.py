@@ -76,8 +76,12 @@ class GrowingLayer(DynamicLayer):
         self._buffers = None
 
     def batch_select_indices(self, indices: torch.Tensor) -> None:
-        super().batch_select_indices(indices)
-        self._buffers = None
+        if self._buffers is None:
+            super().batch_select_indices(indices)
+            return
+        held = self.get_seq_length()
+        keys, values = self._buffers = (self._buffers[0][indices], self._buffers[1][indices])
+        self.keys, self.values = keys[:, :, :held], values[:, :, :held]
 
     @staticmethod
     def _roomy(held: torch.Tensor | None, new: torch.Tensor, total: int) -> torch.Tensor:

@@ -1,26 +1,23 @@
-"""Batched decoding with transformers: shared prompts read once, stop texts by row, log-probabilities of candidates.
+"""Batched decoding with transformers: shared prompts read once, rows dropped as they end, candidates scored.
 
 Left-padded tokens have the shape (batch, time); scores have the shape (batch, vocabulary).
 """
 
 import threading
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
 from jinja2 import TemplateError
-from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    DynamicCache,
-    LogitsProcessorList,
-    StoppingCriteria,
-    StoppingCriteriaList,
-)
+from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, LogitsProcessorList, StoppingCriteriaList
 from transformers.utils.logging import disable_progress_bar
 
 from tuneworks.factory.engine import Completion, Finish, Request, Usage
 from tuneworks.factory.engines.attention import growing_cache, register
+from tuneworks.factory.engines.ends import Ends
 from tuneworks.factory.engines.sampling import SeededSampling
 from tuneworks.factory.errors import EngineError, EngineUnavailable
 from tuneworks.factory.weights import prepare
@@ -28,8 +25,8 @@ from tuneworks.factory.weights import prepare
 SHARED_WORTH = 16
 """Common first tokens from which on reading them once beats reading them with each row."""
 
-STOP_TAIL = 24
-"""Tokens decoded to look for a stop text that has just been completed."""
+UNBOUNDED = 1 << 30
+"""Tokens that a model reads which names no limit."""
 
 
 def device_and_dtype() -> tuple[str, torch.dtype]:
@@ -58,6 +55,20 @@ class Model:
         if attention and not loaded._supports_sdpa:  # its attention has what ours leaves out, such as gpt-oss's sinks
             loaded.set_attn_implementation("eager")
         self.model: Any = loaded.to(self.device).eval()
+        self.longest: int = getattr(loaded.config.get_text_config(), "max_position_embeddings", None) or UNBOUNDED
+        """Most tokens of prompt and reply together."""
+        self._in_use = threading.RLock()
+
+    @contextmanager
+    def attending(self, attention: str | None = None) -> Iterator[None]:
+        """The model for one user at a time, attending in a way that transformers knows by this name, or in its own."""
+        with self._in_use:
+            own = self.model.config._attn_implementation
+            try:
+                self.model.set_attn_implementation(attention or own)
+                yield
+            finally:
+                self.model.set_attn_implementation(own)
 
     def encode(self, request: Request) -> list[int]:
         """The prompt's tokens; raises EngineError where the model cannot be asked this."""
@@ -67,16 +78,23 @@ class Model:
             text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         except TemplateError as error:
             raise EngineError(f"the model's chat template refuses these messages ({error})") from error
-        return list(self.tokenizer(text + request.opening, add_special_tokens=False)["input_ids"])
+        tokens = list(self.tokenizer(text + request.opening, add_special_tokens=False)["input_ids"])
+        if len(tokens) >= self.longest:
+            raise EngineError(
+                f"the prompt has {len(tokens)} tokens, and the model reads {self.longest} with the reply; shorten it, "
+                "or name a model that reads more"
+            )
+        return tokens
 
     @torch.inference_mode()
     def answer(
         self, requests: Sequence[Request], tokens: Sequence[list[int]], stop: threading.Event
     ) -> list[Completion]:
         """One completion a request; `tokens` are the encoded prompts. `stop` ends a long batch early."""
-        if requests[0].candidates:
-            return self._score(requests, tokens)
-        return self._generate(requests, tokens, stop)
+        with self.attending():
+            if requests[0].candidates:
+                return self._score(requests, tokens)
+            return self._generate(requests, tokens, stop)
 
     def _read(self, tokens: Sequence[list[int]]) -> tuple[dict[str, torch.Tensor], DynamicCache]:
         """Padded inputs, and a cache that has read all but each row's last token, reading nothing twice.
@@ -122,36 +140,49 @@ class Model:
     def _generate(
         self, requests: Sequence[Request], tokens: Sequence[list[int]], stop: threading.Event
     ) -> list[Completion]:
+        """Decode until a good share of the rows is done, drop those, and go on with the others."""
         inputs, cache = self._read(tokens)
-        width = inputs["input_ids"].shape[1]
-        ends = Ends(requests, self.tokenizer, width, stop)
-        out = self.model.generate(
-            **inputs,
-            past_key_values=cache,
-            max_new_tokens=max(r.max_tokens for r in requests),
-            do_sample=False,
-            logits_processor=LogitsProcessorList([SeededSampling(requests, width)]),
-            stopping_criteria=StoppingCriteriaList([ends]),
-            pad_token_id=self.tokenizer.pad_token_id,
-        )
-        rows = out[:, width:].tolist()
-        return [
-            self._completion(r, prompt, row[:length])
-            for r, prompt, row, length in zip(requests, tokens, rows, ends.lengths, strict=True)
-        ]
+        ids, mask = inputs["input_ids"], inputs["attention_mask"]
+        limits = [min(r.max_tokens, self.longest - len(row)) for r, row in zip(requests, tokens, strict=True)]
+        ends = Ends(requests, limits, self.tokenizer, self._enders(), ids.shape[1], stop)
+        sampling = SeededSampling(requests, ids.shape[1])
+        while True:
+            ids = self.model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                past_key_values=cache,
+                max_new_tokens=ends.left(ids),
+                do_sample=False,
+                logits_processor=LogitsProcessorList([sampling]),
+                stopping_criteria=StoppingCriteriaList([ends]),
+                pad_token_id=self.tokenizer.pad_token_id,
+            )
+            going_on = ends.take(ids)
+            if not going_on:
+                break
+            index = torch.tensor(going_on, device=self.device)
+            cache.batch_select_indices(index)
+            sampling.keep(going_on)
+            ids, mask = ids[index], mask[index]
+            mask = torch.nn.functional.pad(mask, (0, ids.shape[1] - mask.shape[1]), value=1)
+        replies = zip(requests, tokens, ends.replies, strict=True)
+        return [self._completion(request, prompt, reply) for request, prompt, reply in replies]
+
+    def _enders(self) -> set[int]:
+        """The tokens that end a reply."""
+        ids = self.model.generation_config.eos_token_id
+        return {ids} if isinstance(ids, int) else set(ids or [])
 
     def _completion(self, request: Request, prompt: list[int], row: list[int]) -> Completion:
         finish: Finish = "length"
-        ids = self.model.generation_config.eos_token_id
-        enders = {ids} if isinstance(ids, int) else set(ids or [])
-        end = next((i for i, token in enumerate(row) if token in enders), None)
-        if end is not None:
-            row, finish = row[:end], "stop"
+        made = len(row)
+        if row and row[-1] in self._enders():
+            row, finish = row[:-1], "stop"
         text = self.tokenizer.decode(row, skip_special_tokens=True)
         cut = min((at for at in (text.find(s) for s in request.stop) if at >= 0), default=-1)
         if cut >= 0:
             text, finish = text[:cut], "stop"
-        return Completion(text, finish, Usage(len(prompt), len(row) + (end is not None)))
+        return Completion(text, finish, Usage(len(prompt), made))
 
     def _score(self, requests: Sequence[Request], tokens: Sequence[list[int]]) -> list[Completion]:
         inputs, cache = self._read(tokens)
@@ -192,23 +223,26 @@ def common_prefix(rows: Sequence[list[int]]) -> int:
     return min(same, min(map(len, rows)) - 1)
 
 
-class Ends(StoppingCriteria):
-    """Which rows are done: a stop text was said, the row's own token limit is reached, or everything must stop."""
+def give_back() -> None:
+    """Memory of models that nobody holds any more goes back to the GPU, for other processes."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
-    def __init__(self, requests: Sequence[Request], tokenizer: Any, width: int, stop: threading.Event):
-        self._requests, self._tokenizer, self._width, self._stop = requests, tokenizer, width, stop
-        self.lengths: list[int | None] = [None] * len(requests)
-        """Tokens of each row when it was done; what follows is padding."""
 
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor, **_: object) -> torch.BoolTensor:
-        made = input_ids.shape[1] - self._width
-        open_rows = [i for i, length in enumerate(self.lengths) if length is None]
-        watched = [i for i in open_rows if self._requests[i].stop]
-        tails = input_ids[watched][:, self._width :][:, -STOP_TAIL:].tolist()
-        texts = dict(zip(watched, self._tokenizer.batch_decode(tails) if tails else [], strict=True))
-        for i in open_rows:
-            request = self._requests[i]
-            said = any(s in texts.get(i, "") for s in request.stop)
-            if said or made >= request.max_tokens or self._stop.is_set():
-                self.lengths[i] = made
-        return cast(torch.BoolTensor, torch.tensor([n is not None for n in self.lengths], device=input_ids.device))
+_models: "WeakValueDictionary[tuple[object, ...], Model]" = WeakValueDictionary()
+_one_loads = threading.Lock()
+
+
+def shared(name: str) -> Model:
+    """The model, loaded once for all in this process who hold it at the same time; its memory is free when none does.
+
+    Weights lie at a place: two names for one folder are one model.
+    """
+    place = prepare(name)
+    folder = Path(place)
+    key = (str(folder.resolve()) if folder.is_dir() else place, *device_and_dtype())
+    with _one_loads:
+        model = _models.get(key)
+        if model is None:
+            model = _models[key] = Model(name)
+        return model

@@ -5,17 +5,20 @@ alone (scoring_head.py). A pack is a function of the rows that are given togethe
 
 An architecture whose layers mix tokens in another way than attention, or whose head is not one matrix, would give other
 numbers so; a model is therefore tried on a few texts when it is loaded, and reads text by text if they differ.
+
+The model may be one that writes, too: it attends in packs only while it scores.
 """
 
-import functools
-import math
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 import torch
 from jinja2 import TemplateError
 
-from tuneworks.factory.engines.decoding import Model
+from tuneworks.factory.engine import Loss
+from tuneworks.factory.engines.decoding import Model, shared
 from tuneworks.factory.engines.scoring_attention import blocks_of, register
 from tuneworks.factory.engines.scoring_head import surprisals
 from tuneworks.factory.engines.scoring_packs import Pack, packs
@@ -50,26 +53,13 @@ class Given:
         return len(self.context) + len(self.text)
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """The negative log-likelihood of a text, summed over its tokens, in nats."""
-
-    nats: float
-    tokens: int
-
-    @property
-    def perplexity(self) -> float:
-        return math.exp(min(self.nats / self.tokens, 700.0))
-
-
 class Likelihood:
     """Scores texts with one model. The chat template is used, and every row is tokenised once."""
 
-    def __init__(self, name: str) -> None:
-        self._model = Model(name)
+    def __init__(self, scored_with: Model) -> None:
+        self._model = scored_with
         model, tokenizer = self._model.model, self._model.tokenizer
-        read: int = getattr(model.config, "max_position_embeddings", None) or LONGEST
-        self.longest = min(read, LONGEST)
+        self.longest = min(self._model.longest, LONGEST)
         """Most tokens of context and text together."""
         self._widest = max(map(len, tokenizer.get_vocab()))
         self._budget = TOKENS if self._model.device == "cpu" else GPU_TOKENS
@@ -92,12 +82,25 @@ class Likelihood:
             raise EngineError(f"the model's chat template refuses the prompt ({error})") from error
         return Given(self._tokens(laid_out) or self._header, self._tokens(text))
 
+    def readable(self, prompt: Sequence[Message], text: str) -> Given:
+        """As `answer`; raises EngineError, too, where the model cannot read so much or there is nothing to read."""
+        given = self.answer(prompt, text)
+        if given is None or len(given) > self.longest:
+            raise EngineError(f"prompt and answer are longer than the {self.longest} tokens the model reads")
+        if not given.text:
+            raise EngineError("the answer has no tokens that could be scored")
+        return given
+
     def alone(self, given: Given) -> Given:
         """The same answer after nothing but the template's sign that an answer begins."""
         return Given(self._header, given.text)
 
     def losses(self, rows: Sequence[Given], done: Callable[[int], None] = lambda n: None) -> list[Loss]:
         """In the order of `rows`, none of them longer than `longest` or without text; `done` is told of each batch."""
+        with self._model.attending(register() if self._window else None):
+            return self._losses(rows, done)
+
+    def _losses(self, rows: Sequence[Given], done: Callable[[int], None]) -> list[Loss]:
         losses: dict[int, Loss] = {}
         packed = [at for at, row in enumerate(rows) if len(row) <= self._window]
         for pack in packs([rows[at].context + rows[at].text for at in packed], self._budget):
@@ -134,24 +137,20 @@ class Likelihood:
         return nats_of(logits, row.text)
 
     def _packs_right(self) -> bool:
-        """Whether packs give what the model gives by its own attention, which it gets back where they do not. Attention
-        that transformers cannot compute as SDPA has what ours leaves out, such as gpt-oss's sinks."""
-        model = self._model.model
-        own = model.config._attn_implementation
-        if model._supports_sdpa and self._trial():
-            return True
-        model.set_attn_implementation(own)
-        return False
+        """Whether packs give what the model gives by its own attention. Attention that transformers cannot compute as
+        SDPA has what ours leaves out, such as gpt-oss's sinks."""
+        return bool(self._model.model._supports_sdpa) and self._trial()
 
     def _trial(self) -> bool:
         rows = [self.answer([Message("user", asked)], text) for asked, text in TRIAL]
         trial = [row for row in rows if row is not None]
         trial = [row for row in (*trial, *map(self.alone, trial)) if len(row) <= self._window]
-        alone = [self._of_one(row) for row in trial]
+        with self._model.attending():
+            alone = [self._of_one(row) for row in trial]
         try:
-            self._model.model.set_attn_implementation(register())
             made = self.losses(trial)
-            plain = bool(trial) and self._head_is_plain(trial[0])
+            with self._model.attending():
+                plain = bool(trial) and self._head_is_plain(trial[0])
         except (TypeError, ValueError, AttributeError, RuntimeError, IndexError):
             return False
         return plain and all(
@@ -178,10 +177,18 @@ class Likelihood:
         return self._tokens(header) or [self._model.tokenizer.eos_token_id]
 
 
-@functools.lru_cache(maxsize=1)
+_scorers: "WeakValueDictionary[int, Likelihood]" = WeakValueDictionary()
+_one_tries = threading.Lock()
+
+
 def likelihood(name: str) -> Likelihood:
-    """The model, loaded once in this process and kept until another is asked for."""
-    return Likelihood(name)
+    """Scores with the model of this name: the same one for all who hold it at the same time."""
+    model = shared(name)
+    with _one_tries:
+        scorer = _scorers.get(id(model))  # a scorer holds its model, so no other can have this id
+        if scorer is None:
+            scorer = _scorers[id(model)] = Likelihood(model)
+        return scorer
 
 
 def nats_of(logits: torch.Tensor, tokens: list[int]) -> float:

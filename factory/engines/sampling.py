@@ -24,12 +24,17 @@ class SeededSampling(LogitsProcessor):
     """
 
     def __init__(self, requests: Sequence[Request], prompt_width: int) -> None:
-        self._requests = requests
         self._width = prompt_width
         self._random = [random.Random(r.seed) for r in requests]
         self._temperature = torch.tensor([r.temperature for r in requests])[:, None]
         self._top_p = torch.tensor([r.top_p for r in requests])[:, None]
         self._penalty = torch.tensor([r.presence_penalty for r in requests])[:, None]
+
+    def keep(self, places: list[int]) -> None:
+        """Go on with these rows alone, in this order."""
+        self._random = [self._random[place] for place in places]
+        self._temperature, self._top_p = self._temperature[places], self._top_p[places]
+        self._penalty = self._penalty[places]
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         logits = scores.float()

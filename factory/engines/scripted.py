@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from tuneworks.factory.engine import Completion, Request, Usage
+from tuneworks.factory.engine import Completion, Engine, Request, Usage
 
 
-class Scripted:
+class Scripted(Engine):
     """Answers with what `reply` returns; a plain string becomes a finished completion.
 
     Counts its calls in `calls`, so that a test can say how often a model was asked.
@@ -20,6 +20,7 @@ class Scripted:
         self._reply = reply
 
     async def complete(self, request: Request) -> Completion:
+        self.budget.admit()
         self.calls.append(request)
         reply = self._reply(request)
         if isinstance(reply, Completion):

@@ -89,10 +89,10 @@ class EvolInstruct(Answering):
         *before, last = self._stretches()
         for stretch in before:
             through = (partial(rounds.through, line, stretch, weights) for line in lines)
-            lines = [line async for line in in_order(through)]
+            lines = [line async for line in in_order(through, engine.room)]
             survived = survival(item for line in lines for item in line.items)
             weights = standing(self.operators, survived, self.retire_below)
-        async for line in in_order(partial(rounds.through, line, last, weights) for line in lines):
+        async for line in in_order((partial(rounds.through, line, last, weights) for line in lines), engine.room):
             for item in line.ended(dice.stage, self.rounds, self.originals):
                 yield item
 

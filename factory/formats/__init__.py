@@ -50,7 +50,7 @@ class Formats(Generator):
         reasoning = Reasoning(engine, dice, self.max_tokens)
         drawn = [r for r in records if can_reason(r) and dice.random("reasoning", r.id).random() < self.reasoning]
         thought: dict[str, Answer | Rejected] = {}
-        async for record_id, answer in in_order(partial(reasoning.of, record) for record in drawn):
+        async for record_id, answer in in_order((partial(reasoning.of, record) for record in drawn), engine.room):
             thought[record_id] = answer
         making = _Making(self, dice, *pools(records, thought))
         for record in records:

@@ -80,7 +80,7 @@ class Rlaif(Answering):
 
     async def generate(self, records: Sequence[Record], engine: Engine, dice: Dice) -> AsyncIterator[Record | Rejected]:
         labeller = self._labeller(engine, dice)
-        async for items in in_order(partial(self._labelled, r, engine, dice, labeller) for r in records):
+        async for items in in_order((partial(self._labelled, r, engine, dice, labeller) for r in records), engine.room):
             for item in items:
                 yield item
 

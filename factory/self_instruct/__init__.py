@@ -93,6 +93,6 @@ class SelfInstruct(Generator):
             of = FewShot(seeds, engine, dice, prompts, limits)
         else:
             of = await Instances.calibrated(seeds, engine, dice, language, prompts, limits)
-        async for made in in_order(partial(of.of, task) for task in tasks):
+        async for made in in_order((partial(of.of, task) for task in tasks), engine.room):
             for instance in made:
                 yield instance

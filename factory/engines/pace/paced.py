@@ -133,7 +133,7 @@ class Paced(Engine):
             raise
         finally:
             self._under_way.discard(call)
-            self._turns.give_back(call, lane)
+            self._turns.give_back_soon(call, lane)
 
     def _answered(self, call: Call, lane: Lane, attempt: Attempt) -> None:
         at = now()
@@ -159,7 +159,7 @@ class Paced(Engine):
         self._share_out()
         self._turns.let_wait(call, call.rest(failure, self._dice))
         self._patience.failed(now())
-        self._lose_patience(self._turns.in_flight - 1)
+        self._lose_patience(len(self._under_way) - 1)
 
     def _leave_out(self, call: Call, lane: Lane, reason: EngineUnavailable) -> None:
         """The others take over; without any, this is the end."""
@@ -192,7 +192,7 @@ class Paced(Engine):
 
     def _look_again(self) -> None:
         self._patience_ends = None
-        self._lose_patience(self._turns.in_flight)
+        self._lose_patience(len(self._under_way))
 
     def _give_up(self, why: str) -> None:
         """Stop. But a server that answers, and only fails, may be asked what it cannot do: if so little is left that

@@ -44,10 +44,10 @@ class Turns:
         except asyncio.CancelledError:
             self.waiting.forget(call)
             if call.turn.done() and not call.turn.cancelled() and call.turn.exception() is None:
-                self.give_back(call, call.turn.result())  # it came in the same moment
+                self._give_back(call.probe, call.turn.result())  # it came in the same moment
             raise
         if self.ended is not None:
-            self.give_back(call, lane)
+            self._give_back(call.probe, lane)
             raise self.ended.with_traceback(None)
         return lane
 
@@ -57,9 +57,12 @@ class Turns:
         if self.ended is not None:
             self.end(self.ended)
 
-    def give_back(self, call: Call, lane: Lane) -> None:
-        """The turn is over."""
-        lane.ended(call.probe)
+    def give_back_soon(self, call: Call, lane: Lane) -> None:
+        """The turn is over in the next pass of the loop: by then who was answered has told the budget the cost."""
+        asyncio.get_running_loop().call_soon(self._give_back, call.probe, lane)
+
+    def _give_back(self, probe: bool, lane: Lane) -> None:
+        lane.ended(probe)
         self.in_flight -= 1
         if self.in_flight == 0 and self._idle is not None and not self._idle.done():
             self._idle.set_result(None)

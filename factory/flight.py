@@ -36,8 +36,9 @@ async def in_order(jobs: Iterable[Callable[[], Awaitable[T]]], limit: int) -> As
         for _ in range(limit):
             start_next()
         while started:
-            waited: set[asyncio.Future[Any]] = {started[0], failure}
-            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            if not started[0].done():  # else results would be taken more slowly than they come, and pile up
+                waited: set[asyncio.Future[Any]] = {started[0], failure}
+                await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             if failure.done():
                 next(t for t in started if t.done() and not t.cancelled() and t.exception()).result()
             yield started.popleft().result()

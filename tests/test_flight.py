@@ -146,3 +146,14 @@ def test_two_failures_leave_no_complaint_behind(caplog: pytest.LogCaptureFixture
 
 def test_no_jobs() -> None:
     assert asyncio.run(collect(iter(()), 3)) == []
+
+
+def test_results_are_taken_as_fast_as_they_come() -> None:
+    async def most_behind() -> int:
+        watch, taken, behind = Watch(), 0, 0
+        async for _ in in_order([watch.job(number) for number in range(2000)], 8):
+            taken += 1
+            behind = max(behind, len(watch.ended) - taken)
+        return behind
+
+    assert asyncio.run(most_behind()) <= 16

@@ -10,6 +10,7 @@ from tuneworks.factory.budget import Budget
 from tuneworks.factory.engine import Completion, Request, Usage
 from tuneworks.factory.engines.pace.paced import Pace, Paced
 from tuneworks.factory.engines.pace.server import Attempt, Server
+from tuneworks.factory.engines.pace.window import FIRST
 from tuneworks.factory.errors import BudgetReached, EngineError, EngineUnavailable, MayPass
 from tuneworks.factory.record import Message
 
@@ -113,7 +114,7 @@ def test_a_storm_of_refusals_is_waited_out_as_long_as_the_server_says() -> None:
     desk = Desk(stormy)
     engine = paced(desk)
     assert all_answered(asked(engine, 300))
-    assert len(desk.sent) < 300 + 6 * 32
+    assert len(desk.sent) < 300 + 6 * FIRST
     assert engine.retries()["HTTP 429"][1] >= 80
 
 
@@ -271,7 +272,7 @@ def test_a_server_without_the_model_is_left_out_for_good() -> None:
 
     good, wrong = Desk(answers, "good"), Desk(other, "wrong")
     assert all_answered(asked(paced(good, wrong), 500))
-    assert len(wrong.sent) <= 32
+    assert len(wrong.sent) <= FIRST
 
 
 def test_servers_share_the_work_by_how_fast_they_are() -> None:

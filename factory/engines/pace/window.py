@@ -11,8 +11,9 @@ that was refused when it was tried is only taken back.
 from math import inf
 from typing import Literal
 
-FIRST = 32
-"""Places to begin with: a few round trips from here is a few hundred."""
+FIRST = 64
+"""Places to begin with: two round trips from here is a few hundred. More would be too many for a slow server that
+queues: the last of them must be answered before the timeout."""
 AFTER_A_BREAK = 8
 """Places for a server that just came back."""
 

@@ -11,13 +11,13 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 import torch
-from jinja2 import TemplateError
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, LogitsProcessorList, StoppingCriteriaList
 from transformers.utils.logging import disable_progress_bar
 
 from tuneworks.factory.engine import Completion, Finish, Request, Usage
 from tuneworks.factory.engines.attention import growing_cache, register
 from tuneworks.factory.engines.ends import Ends
+from tuneworks.factory.engines.prompts import Prompts
 from tuneworks.factory.engines.sampling import SeededSampling
 from tuneworks.factory.errors import EngineError, EngineUnavailable
 from tuneworks.factory.weights import prepare
@@ -50,6 +50,7 @@ class Model:
             raise EngineUnavailable(f"the model {name} has no chat template; name an instruct or chat model")
         if self.tokenizer.pad_token is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
+        self.prompts = Prompts(self.tokenizer)
         attention = register() if self.device == "cpu" else None
         loaded: Any = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, attn_implementation=attention)
         if attention and not loaded._supports_sdpa:  # its attention has what ours leaves out, such as gpt-oss's sinks
@@ -72,13 +73,8 @@ class Model:
 
     def encode(self, request: Request) -> list[int]:
         """The prompt's tokens; raises EngineError where the model cannot be asked this."""
-        self._first_tokens(request)
-        messages = [{"role": m.role, "content": m.content} for m in request.messages]
-        try:
-            text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        except TemplateError as error:
-            raise EngineError(f"the model's chat template refuses these messages ({error})") from error
-        tokens = list(self.tokenizer(text + request.opening, add_special_tokens=False)["input_ids"])
+        self.prompts.first_tokens(request.candidates)
+        tokens = self.prompts.encode(request)
         if len(tokens) >= self.longest:
             raise EngineError(
                 f"the prompt has {len(tokens)} tokens, and the model reads {self.longest} with the reply; shorten it, "
@@ -200,13 +196,7 @@ class Model:
         ]
 
     def _candidates(self, request: Request, log_probs: torch.Tensor) -> dict[str, float]:
-        return {c: float(log_probs[token]) for c, token in self._first_tokens(request).items()}
-
-    def _first_tokens(self, request: Request) -> dict[str, int]:
-        first = {c: self.tokenizer(c, add_special_tokens=False)["input_ids"][0] for c in request.candidates}
-        if len(set(first.values())) < len(first):
-            raise EngineError(f"two of the candidates {list(first)} begin with the same token")
-        return first
+        return {c: float(log_probs[token]) for c, token in self.prompts.first_tokens(request.candidates).items()}
 
 
 def distinct(tokens: Sequence[list[int]]) -> tuple[list[list[int]], list[int]]:

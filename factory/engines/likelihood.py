@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 import torch
-from jinja2 import TemplateError
 
 from tuneworks.factory.engine import Loss
 from tuneworks.factory.engines.decoding import Model, shared
@@ -58,29 +57,21 @@ class Likelihood:
 
     def __init__(self, scored_with: Model) -> None:
         self._model = scored_with
-        model, tokenizer = self._model.model, self._model.tokenizer
+        model, self._prompts = self._model.model, self._model.prompts
         self.longest = min(self._model.longest, LONGEST)
         """Most tokens of context and text together."""
-        self._widest = max(map(len, tokenizer.get_vocab()))
+        self._widest = max(map(len, self._model.tokenizer.get_vocab()))
         self._budget = TOKENS if self._model.device == "cpu" else GPU_TOKENS
-        self._header = self._generation_header()
         self._window: int = getattr(model.config, "sliding_window", None) or self.longest
         if not self._packs_right():
             self._window = 0
 
     def answer(self, prompt: Sequence[Message], text: str) -> Given | None:
         """An answer after its prompt, as the chat template lays them out; null where both have so many characters that
-        the model cannot read them. The template ends where the answer begins, so the two are tokenised apart: as they
-        are when the model writes. Raises EngineError where the template refuses the prompt."""
+        the model cannot read them. Raises EngineError where the template refuses the prompt."""
         if len(text) + sum(len(m.content) for m in prompt) > self.longest * self._widest:
             return None
-        turns = [{"role": m.role, "content": m.content} for m in prompt]
-        template = self._model.tokenizer.apply_chat_template
-        try:
-            laid_out = template(turns, tokenize=False, add_generation_prompt=True) if turns else ""
-        except TemplateError as error:
-            raise EngineError(f"the model's chat template refuses the prompt ({error})") from error
-        return Given(self._tokens(laid_out) or self._header, self._tokens(text))
+        return Given(*self._prompts.given(prompt, text))
 
     def readable(self, prompt: Sequence[Message], text: str) -> Given:
         """As `answer`; raises EngineError, too, where the model cannot read so much or there is nothing to read."""
@@ -93,7 +84,7 @@ class Likelihood:
 
     def alone(self, given: Given) -> Given:
         """The same answer after nothing but the template's sign that an answer begins."""
-        return Given(self._header, given.text)
+        return Given(self._prompts.header, given.text)
 
     def losses(self, rows: Sequence[Given], done: Callable[[int], None] = lambda n: None) -> list[Loss]:
         """In the order of `rows`, none of them longer than `longest` or without text; `done` is told of each batch."""
@@ -164,17 +155,6 @@ class Likelihood:
         states = model.base_model(input_ids=ids, use_cache=False).last_hidden_state
         made, whole = model.get_output_embeddings()(states), model(input_ids=ids, use_cache=False).logits
         return torch.allclose(made.float(), whole.float(), rtol=1e-2, atol=1e-2)
-
-    def _tokens(self, text: str) -> list[int]:
-        whole = text.encode("utf-8", "replace").decode()  # half of a surrogate pair is no text to a tokenizer
-        return list(self._model.tokenizer(whole, add_special_tokens=False)["input_ids"])
-
-    def _generation_header(self) -> list[int]:
-        turns = [{"role": "user", "content": "."}]
-        template = self._model.tokenizer.apply_chat_template
-        without = str(template(turns, tokenize=False))
-        header = str(template(turns, tokenize=False, add_generation_prompt=True)).removeprefix(without)
-        return self._tokens(header) or [self._model.tokenizer.eos_token_id]
 
 
 _scorers: "WeakValueDictionary[int, Likelihood]" = WeakValueDictionary()

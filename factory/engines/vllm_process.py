@@ -15,8 +15,8 @@ from dataclasses import asdict
 from typing import Any, BinaryIO
 
 from tuneworks.factory.engine import Completion, Finish, Loss, Request, Usage
+from tuneworks.factory.engines.prompts import Prompts
 from tuneworks.factory.engines.vllm_log import one_line
-from tuneworks.factory.engines.vllm_prompts import Prompts
 from tuneworks.factory.errors import EngineError, EngineUnavailable, TuneworksError
 from tuneworks.factory.record import Message
 from tuneworks.factory.weights import prepare
@@ -117,7 +117,7 @@ class Served:
         return Completion("", "stop", Usage(len(tokens), 0), {c: listed[t].logprob for c, t in first.items()})
 
     async def _score(self, number: int, request: Request) -> Completion:
-        context, text = self._prompts.given(request)
+        context, text = self._prompts.given(request.messages, request.given, request.opening)
         tokens = context + text
         self._fits(len(tokens), "the prompt and the given reply have")
         # Each token of the prompt with its own log-probability alone; vLLM always writes one token more.

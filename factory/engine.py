@@ -4,8 +4,10 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Protocol
+from typing import Annotated, ClassVar, Literal, Protocol
 from weakref import WeakKeyDictionary
+
+from pydantic import BeforeValidator, ValidationInfo
 
 from tuneworks.factory.budget import UNLIMITED, Budget
 from tuneworks.factory.plugin import Plugin
@@ -111,6 +113,33 @@ class Engine(Protocol):
         return other
 
 
+class Around(Engine):
+    """An engine around an engine: what is not said otherwise is the inner one's."""
+
+    def __init__(self, inner: Engine) -> None:
+        self.name, self.structured, self.scores = inner.name, inner.structured, inner.scores
+        self.batches, self.room = inner.batches, inner.room
+        self._inner = inner
+
+    @property
+    def budget(self) -> Budget:
+        return self._inner.budget
+
+    @budget.setter
+    def budget(self, budget: Budget) -> None:
+        self._inner.budget = budget
+
+    @property
+    def status(self) -> str:
+        return self._inner.status
+
+    async def complete(self, request: Request) -> Completion:
+        return await self._inner.complete(request)
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
 class EngineOptions(Plugin):
     """What a recipe says about an engine; `open` makes the engine."""
 
@@ -123,6 +152,13 @@ class EngineOptions(Plugin):
         """Raise RecipeError, saying how to name it, if what a call costs is not known. A model of one's own costs
         nothing."""
 
+
+def _named(value: object, info: ValidationInfo) -> EngineOptions | None:
+    return None if value is None else EngineOptions.nested(value, info)
+
+
+NamedEngine = Annotated[EngineOptions | None, BeforeValidator(_named)]
+"""An option of a stage or a judge: the engine that it asks in place of the recipe's."""
 
 _beside: "WeakKeyDictionary[Engine, dict[str, Engine]]" = WeakKeyDictionary()
 

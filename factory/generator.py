@@ -4,10 +4,8 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from typing import ClassVar
 
-from pydantic import ValidationInfo, field_validator
-
 from tuneworks.factory.dice import Dice
-from tuneworks.factory.engine import Engine, EngineOptions
+from tuneworks.factory.engine import Engine, NamedEngine
 from tuneworks.factory.plugin import Plugin
 from tuneworks.factory.record import Record, Rejected
 
@@ -15,13 +13,8 @@ from tuneworks.factory.record import Record, Rejected
 class Generator(Plugin):
     family: ClassVar[str] = "generators"
 
-    engine: EngineOptions | None = None
+    engine: NamedEngine = None
     """Which model answers here; the recipe's engine where nothing is written."""
-
-    @field_validator("engine", mode="before")
-    @classmethod
-    def _named_engine(cls, value: object, info: ValidationInfo) -> EngineOptions | None:
-        return None if value is None else EngineOptions.nested(value, info)
 
     def calls(self, records: int) -> int:
         """About how many calls this makes for so many records: what the progress bar runs to."""

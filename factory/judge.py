@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
-from pydantic import ValidationInfo, field_validator
-
-from tuneworks.factory.engine import Engine, EngineOptions, Request, opened_beside
+from tuneworks.factory.engine import Engine, NamedEngine, Request, opened_beside
 from tuneworks.factory.errors import EngineError
 from tuneworks.factory.language import Language, language_of
 from tuneworks.factory.plugin import File
@@ -56,15 +54,10 @@ class Judge(Reward):
 
     kind: ClassVar[str] = "judge"
 
-    engine: EngineOptions | None = None
+    engine: NamedEngine = None
     """Which model judges; the one that answers where nothing is written."""
     prompts: File | None = None
     """A YAML file of your own texts for the prompts `question` and `opening`; ours when left out."""
-
-    @field_validator("engine", mode="before")
-    @classmethod
-    def _named_engine(cls, value: object, info: ValidationInfo) -> EngineOptions | None:
-        return None if value is None else EngineOptions.nested(value, info)
 
     def check(self) -> None:
         super().check()

@@ -12,8 +12,7 @@ from typing import ClassVar
 
 import scripted_line
 
-from tuneworks.factory.budget import Budget
-from tuneworks.factory.engine import Completion, Engine, EngineOptions, Request
+from tuneworks.factory.engine import Around, Completion, Engine, EngineOptions, Request
 from tuneworks.factory.engines.scripted import Scripted
 from tuneworks.factory.engines.transformers import Transformers
 from tuneworks.factory.journal import key_of
@@ -69,20 +68,10 @@ class Delayed(Scripted):
             return await super().complete(request)
 
 
-class NotedEngine(Engine):
+class NotedEngine(Around):
     def __init__(self, inner: Engine) -> None:
-        self.name, self.structured, self.scores, self.room = inner.name, inner.structured, inner.scores, inner.room
-        self.batches = inner.batches
-        self._inner = inner
+        super().__init__(inner)
         self._notes = os.open(NOTES, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-
-    @property
-    def budget(self) -> Budget:
-        return self._inner.budget
-
-    @budget.setter
-    def budget(self, budget: Budget) -> None:
-        self._inner.budget = budget
 
     async def complete(self, request: Request) -> Completion:
         key = key_of(self.name, request)
@@ -90,9 +79,6 @@ class NotedEngine(Engine):
         reply = await self._inner.complete(request)
         self._note("given", key)
         return reply
-
-    async def close(self) -> None:
-        await self._inner.close()
 
     def _note(self, what: str, key: str) -> None:
         os.write(self._notes, f"{what} {key}\n".encode())

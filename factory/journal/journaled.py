@@ -7,8 +7,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
-from tuneworks.factory.budget import Budget
-from tuneworks.factory.engine import Completion, Engine, Request
+from tuneworks.factory.engine import Around, Completion, Engine, Request
 from tuneworks.factory.engines.batch_ledger import Ledger
 from tuneworks.factory.errors import EngineError, EngineUnavailable, MayPass
 from tuneworks.factory.journal.call import Call, Failure, key_for, written
@@ -38,7 +37,7 @@ class Submitting(Protocol):
         """Where batches are noted. Called before the first request."""
 
 
-class Journaled(Engine):
+class Journaled(Around):
     """Answers from the journal where it can, else asks, writes down, then answers."""
 
     def __init__(
@@ -46,8 +45,7 @@ class Journaled(Engine):
     ) -> None:
         """With `replay` no model is asked: a request that could not be answered when it was asked fails again, with the
         same sentence, and one that was never asked is refused."""
-        self.name, self.structured, self.scores, self.room = inner.name, inner.structured, inner.scores, inner.room
-        self._inner = Replayed(inner, journal.path) if replay else inner
+        super().__init__(Replayed(inner, journal.path) if replay else inner)
         self._journal = journal
         self._seen = seen
         self._replay = replay
@@ -61,14 +59,6 @@ class Journaled(Engine):
         self._closed = False
         if isinstance(self._inner, Submitting):
             self._inner.attach(journal.batches)
-
-    @property
-    def budget(self) -> Budget:
-        return self._inner.budget
-
-    @budget.setter
-    def budget(self, budget: Budget) -> None:
-        self._inner.budget = budget
 
     @property
     def status(self) -> str:

@@ -2,18 +2,17 @@
 
 from pathlib import Path
 
-from tuneworks.factory.engine import Completion, Engine, Request
+from tuneworks.factory.engine import Around, Completion, Engine, Request
 from tuneworks.factory.errors import EngineUnavailable
 
 LONGEST_QUOTE = 60
 
 
-class Replayed(Engine):
+class Replayed(Around):
     """Stands in for `inner` inside of `Journaled`: of that one only the name is needed, and what it can."""
 
     def __init__(self, inner: Engine, journal: Path) -> None:
-        self.name, self.structured, self.scores, self.room = inner.name, inner.structured, inner.scores, inner.room
-        self._inner = inner
+        super().__init__(inner)
         self._journal = journal
 
     async def complete(self, request: Request) -> Completion:
@@ -21,9 +20,6 @@ class Replayed(Engine):
             f"the journal {self._journal} holds no reply of {self.name} to the request {first_words(request)}; build "
             "without --replay to ask it"
         )
-
-    async def close(self) -> None:
-        await self._inner.close()
 
 
 def first_words(request: Request) -> str:

@@ -4,7 +4,7 @@ cost, and whether a model was asked or the journal had the reply."""
 import time
 from dataclasses import dataclass, field
 
-from tuneworks.factory.engine import Completion, Engine, Request, Usage
+from tuneworks.factory.engine import Around, Completion, Engine, Request, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,9 @@ class Notes:
         return calls
 
 
-class Observed(Engine):
+class Observed(Around):
     def __init__(self, inner: Engine, notes: Notes) -> None:
-        self.name = inner.name
-        self.structured = inner.structured
-        self.scores = inner.scores
-        self.room = inner.room
-        self._inner = inner
+        super().__init__(inner)
         self._notes = notes
 
     async def complete(self, request: Request) -> Completion:
@@ -70,9 +66,6 @@ class Observed(Engine):
             )
         )  # fmt: skip
         return reply
-
-    async def close(self) -> None:
-        await self._inner.close()
 
     def beside(self, other: Engine) -> Engine:
         return Observed(self._inner.beside(other), self._notes)

@@ -12,6 +12,15 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+CALM_PASSES = 24
+"""Passes of the event loop without news that count as 'nothing else can go on': what has been answered has come through
+all that waited for it."""
+
+
+async def calm() -> None:
+    for _ in range(CALM_PASSES):
+        await asyncio.sleep(0)
+
 
 async def in_order(jobs: Iterable[Callable[[], Awaitable[T]]], limit: int) -> AsyncIterator[T]:
     """Yield each job's result in the order of `jobs`; the first failure, wherever it is, ends all."""

@@ -4,6 +4,8 @@ import asyncio
 import os
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +32,8 @@ from tuneworks.pipelines.watching import Watching
 from tuneworks.pipelines.why_not import asked_record, judged
 
 USER_ERROR, LIMIT_REACHED, INTERRUPTED = 2, 3, 130
+
+ANSWERS_KEPT = "All answers so far are kept"
 
 app = typer.Typer(
     help="The factory for fine-tuning data: make, filter, mix and train from one recipe.",
@@ -96,20 +100,27 @@ def build_command(
     folder = runs / loaded.name
     again = _again(recipe, runs, journal)
     try:
-        with opened(loaded, folder, update):
+        with _interruptible(ANSWERS_KEPT, f"build {again}"), opened(loaded, folder, update):
             with Watching(console) as watcher:
                 built = asyncio.run(build(loaded, folder, watcher, Asking(journal, replay)))
             pages.built(console, built)
             if train and loaded.train:
                 train_all(loaded, folder, console)
-    except KeyboardInterrupt:
-        problems.print(f"\nStopped. All answers so far are kept; go on with: tuneworks build {again}", markup=False)
-        raise typer.Exit(INTERRUPTED) from None
     except BudgetReached as reached:
         more = f"go on with a higher limit: tuneworks build {again} --max-{reached.unit}"
-        problems.print(f"Stopped: {reached}. All answers so far are kept; {more}", markup=False)
+        problems.print(f"Stopped: {reached}. {ANSWERS_KEPT}; {more}", markup=False)
         raise typer.Exit(LIMIT_REACHED) from None
     pages.where_to_look(console, folder)
+
+
+@contextmanager
+def _interruptible(kept: str, again: str) -> Iterator[None]:
+    """Ctrl-C inside says what is kept and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        problems.print(f"\nStopped. {kept}; go on with: tuneworks {again}", markup=False)
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _again(recipe: str, runs: Path, journal: Path | None) -> str:
@@ -129,12 +140,8 @@ def plan_command(
     check(loaded)
     folder = runs / loaded.name
     try:
-        with Watching(console) as watcher:
+        with _interruptible(ANSWERS_KEPT, f"plan {_again(recipe, runs, None)}"), Watching(console) as watcher:
             made = asyncio.run(planned(loaded, folder, pilot, watcher))
-    except KeyboardInterrupt:
-        again = _again(recipe, runs, None)
-        problems.print(f"\nStopped. All answers so far are kept; go on with: tuneworks plan {again}", markup=False)
-        raise typer.Exit(INTERRUPTED) from None
     except BudgetReached as reached:
         problems.print(f"The pilot was stopped: {reached}. Plan with a higher limit.", markup=False)
         raise typer.Exit(LIMIT_REACHED) from None
@@ -163,12 +170,8 @@ def train_command(run: RunName, runs: Runs = Path("runs")) -> None:
     recipe = load_recipe(str(folder / RECIPE))
     for trainer in recipe.train:
         trainer.check()
-    try:
-        with opened(recipe, folder, update=False):
-            train_all(recipe, folder, console)
-    except KeyboardInterrupt:
-        problems.print(f"\nStopped. Finished trainings are kept; go on with: tuneworks train {run}")
-        raise typer.Exit(INTERRUPTED) from None
+    with _interruptible("Finished trainings are kept", f"train {run}"), opened(recipe, folder, update=False):
+        train_all(recipe, folder, console)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from tuneworks.factory.journal.export import export as exported
 from tuneworks.factory.journal.reading import Slow, Summary, summary
+from tuneworks.factory.quoting import one_line
 from tuneworks.pipelines.reading import run_folder
 from tuneworks.pipelines.run_folder import JOURNAL
 
@@ -73,9 +74,9 @@ def _slowest(console: Console, calls: list[Slow]) -> None:
     if calls:
         console.print("\n[bold]The slowest calls[/bold]")
     for call in calls:
-        words = " ".join(call.prompt.split())
-        short = words if len(words) <= LONGEST else f"{words[: LONGEST - 3]}..."
-        console.print(f"  {call.seconds:>7.1f} s  {short}  {call.key}", markup=False, highlight=False)
+        console.print(
+            f"  {call.seconds:>7.1f} s  {one_line(call.prompt, LONGEST)}  {call.key}", markup=False, highlight=False
+        )
 
 
 def _batches(console: Console, held: Summary) -> None:

@@ -55,8 +55,7 @@ def require_prices(recipe: Recipe) -> None:
 def engines_of(recipe: Recipe) -> Iterator[EngineOptions]:
     """The recipe's engine and those that its stages name."""
     yield recipe.engine
-    stages = [s for source in recipe.sources.values() for s in source.stages] + list(recipe.stages)
-    for stage in stages:
+    for stage in recipe.every_stage:
         yield from _inside(stage)
 
 

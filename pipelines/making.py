@@ -58,7 +58,7 @@ class Making:
     def _loaded(self, step: Step, source: Source) -> Counts:
         began = time.monotonic()
         self.watcher.step(step.title, 0)
-        kept, rejected = _tables(_load(source, step))
+        kept, rejected = _tables(loaded(source, step))
         return write_step(self.folder / step.folder, step, kept.height + rejected.height, kept, rejected, began)
 
     async def _generated(self, step: Step, work: Generator) -> Counts:
@@ -131,7 +131,8 @@ def _stopped_at_once() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _load(source: Source, step: Step) -> Iterable[Record | Rejected]:
+def loaded(source: Source, step: Step) -> Iterable[Record | Rejected]:
+    """What a source holds, in its order."""
     if source.seeds is not None:
         return read_seeds(source.seeds, step.source)
     return read_file(str(source.file), step.source, step.title)

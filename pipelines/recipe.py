@@ -105,6 +105,11 @@ class Recipe(Section):
     limits: Limits = Limits()
     """What the run may use: tokens, usd, hours, rows. A build that reaches a limit stops and keeps all it has."""
 
+    @property
+    def every_stage(self) -> tuple[Stage, ...]:
+        """Those of the sources and those over the mixture."""
+        return (*(stage for source in self.sources.values() for stage in source.stages), *self.stages)
+
     @model_validator(mode="after")
     def _shares_are_of_sources(self) -> "Recipe":
         for name in self.mix.shares:

@@ -42,12 +42,11 @@ def check(recipe: Recipe, replay: bool = False) -> None:
             check_file(source.file)
         else:
             read_seeds(str(source.seeds), "")
-    stages = [s for source in recipe.sources.values() for s in source.stages] + list(recipe.stages)
-    for work in (*stages, *recipe.train):
+    for work in (*recipe.every_stage, *recipe.train):
         if not (replay and isinstance(work, Generator)):
             work.check()
     require_prices(recipe)
-    if not replay and any(_asks(stage) for stage in stages):
+    if not replay and any(_asks(stage) for stage in recipe.every_stage):
         recipe.engine.check()
 
 
@@ -69,21 +68,19 @@ async def build(recipe: Recipe, folder: Path, watcher: Watcher, asking: Asking =
 
     made_again = False
     journal = asking.journal or folder / JOURNAL
-    async with opened_models(recipe, journal, asking.replay, seen, watcher.waits) as engine:
-        making = Making(recipe, folder, engine, watcher)
-        for step in steps_of(recipe):
-            counts = counts_of(folder / step.folder, step.print)
-            reused = counts is not None
-            if counts is None:
-                made_again = True
-                progress = Progress(step.title)
-                try:
+    try:
+        async with opened_models(recipe, journal, asking.replay, seen, watcher.waits) as engine:
+            making = Making(recipe, folder, engine, watcher)
+            for step in steps_of(recipe):
+                counts = counts_of(folder / step.folder, step.print)
+                reused = counts is not None
+                if counts is None:
+                    made_again, progress = True, Progress(step.title)
                     counts = await making.make(step)
-                except BudgetReached as reached:
-                    await engine.close()  # first all that is under way is answered, and counted
-                    raise stopped(reached.unit, engine.budget, progress) from reached
-            watcher.done(step.title, counts, reused)
-            built.steps.append((step.title, counts))
+                watcher.done(step.title, counts, reused)
+                built.steps.append((step.title, counts))
+    except BudgetReached as reached:  # the models are closed: all that was under way is answered, and counted
+        raise stopped(reached.unit, engine.budget, progress) from reached
     built.rows = _dataset(recipe, folder, made_again)
     return built
 

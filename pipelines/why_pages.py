@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from tuneworks.factory.journal import wrote
+from tuneworks.factory.quoting import one_line
 from tuneworks.factory.record import Record, best_answer
 from tuneworks.pipelines.pages import said
 from tuneworks.pipelines.reading import Verdict, life, parents
@@ -134,8 +135,7 @@ def _verdict(console: Console, verdict: Verdict) -> None:
 def _short(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
-    text = " ".join(str(value).split())
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+    return one_line(value, LONGEST)
 
 
 def _ancestors(console: Console, found: list[Record], named: int) -> None:

@@ -21,15 +21,15 @@ from tuneworks.factory.engines.batch_lines import Limits, write
 from tuneworks.factory.engines.batch_server import BatchServer, Clock, WallClock
 from tuneworks.factory.engines.openai import OpenAI
 from tuneworks.factory.errors import EngineError, EngineUnavailable, MayPass
+from tuneworks.factory.flight import calm
 from tuneworks.factory.journal import key_of
 from tuneworks.factory.prices import Price
 
 TRIES = 3
 """Batches that a request may be in, one after the other, before it counts as one that cannot be answered."""
 
-QUIET, CALM_PASSES = 2.0, 24
-"""Seconds without a new request, and then passes of the event loop, that count as 'no more come until these are
-answered'."""
+QUIET = 2.0
+"""Seconds without a new request that count as 'no more come until these are answered'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +196,7 @@ class BatchEngine(Engine):
         while seen < len(self._waiting) < self._intake.requests:
             seen = len(self._waiting)
             await self._clock.sleep(QUIET)
-            for _ in range(CALM_PASSES):  # on a busy machine the others may not have had their turn
-                await asyncio.sleep(0)
+            await calm()  # on a busy machine the others may not have had their turn
 
     async def _submit(self) -> None:
         """Hand the server one batch, of the requests that came first."""

@@ -9,9 +9,9 @@ from openai.types import Batch as ServerBatch
 from tuneworks.factory.engine import Completion, Request
 from tuneworks.factory.engines.batch_lines import Answers, read
 from tuneworks.factory.engines.batch_server import BatchServer, Clock
-from tuneworks.factory.engines.openai.failures import one_line
 from tuneworks.factory.errors import EngineUnavailable, MayPass
 from tuneworks.factory.prices import Price
+from tuneworks.factory.quoting import one_line
 
 FIRST_LOOK, LAST_LOOK, GROWTH = 5.0, 60.0, 1.5
 """Seconds between two looks at a batch: they begin with the first and grow up to the last."""

@@ -6,19 +6,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
-class OpenBatch(Protocol):
-    """A batch whose answers are not all in the journal yet."""
+@dataclass(frozen=True, slots=True)
+class OpenBatch:
+    """A batch from which answers may still come."""
 
-    @property
-    def digest(self) -> str: ...
-
-    @property
-    def batch_id(self) -> str | None:
-        """The server's name for it; None if the process died before it could be noted."""
-
-    @property
-    def keys(self) -> Sequence[str]:
-        """The journal keys of its requests."""
+    digest: str
+    """What the journal knows it by, from before it was submitted."""
+    batch_id: str | None
+    """What the server calls it; None if the process died before it could be noted."""
+    keys: list[str]
+    """The journal keys of its requests."""
 
 
 class Ledger(Protocol):

@@ -8,11 +8,12 @@ from typing import IO, Any, Literal
 
 from tuneworks.factory.engine import Completion, Request
 from tuneworks.factory.engines.openai.asking import chat_body
-from tuneworks.factory.engines.openai.failures import one_line, refused
+from tuneworks.factory.engines.openai.failures import refused, schema_refused
 from tuneworks.factory.engines.openai.place import Place
 from tuneworks.factory.engines.openai.replies import completion
-from tuneworks.factory.errors import EngineError, EngineUnavailable, MayPass
+from tuneworks.factory.errors import MayPass
 from tuneworks.factory.prices import Price
+from tuneworks.factory.quoting import one_line
 
 ENDPOINT: Literal["/v1/chat/completions"] = "/v1/chat/completions"
 
@@ -86,21 +87,10 @@ def read(line: Mapping[str, Any], request: Request, place: Place, price: Price |
     if status == 200 and isinstance(body, Mapping):
         return completion(body, request, price)
     if isinstance(status, int):
-        raise _refused(status, json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"), request, place)
+        said = place.key.out_of(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
+        refusal = refused(status, said, {}, place)
+        raise schema_refused(refusal, request, "model", "openai_batch") or refusal
     if error.get("code") == "batch_expired":
         raise MayPass(f"the server at {place.url} did not come to it in a day", down=True)
-    said = place.key.out_of(str(error.get("message") or "no reason given").encode()).decode()
-    raise MayPass(f"the server at {place.url} could not answer: {one_line(said)}")
-
-
-def _refused(status: int, body: bytes, request: Request, place: Place) -> EngineError:
-    error = refused(status, place.key.out_of(body), {}, place)
-    if (
-        request.schema
-        and type(error) is EngineError
-        and any(word in str(error) for word in ("schema", "response_format"))
-    ):
-        return EngineUnavailable(
-            f"{error}; if the model refuses a JSON Schema, write structured: false among the options of openai_batch"
-        )
-    return error
+    reason = place.key.out_of(str(error.get("message") or "no reason given").encode()).decode()
+    raise MayPass(f"the server at {place.url} could not answer: {one_line(reason)}")

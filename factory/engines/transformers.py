@@ -16,6 +16,7 @@ from pydantic import Field
 
 from tuneworks.factory.engine import Completion, Engine, EngineOptions, Request, Usage
 from tuneworks.factory.errors import BudgetReached, EngineError, EngineUnavailable, MissingExtra, TuneworksError
+from tuneworks.factory.flight import CALM_PASSES
 from tuneworks.factory.record import fingerprint
 from tuneworks.factory.weights import SMOLLM2, loading, locate
 
@@ -28,9 +29,6 @@ OPENING_TOKENS = 48
 
 SCORED_TOGETHER = 256
 """Most given replies of a batch: they take no room of their own, and the more there are, the better they pack."""
-
-CALM_PASSES = 24
-"""Passes of the event loop without a new request that count as 'nothing else can go on'."""
 
 
 class Transformers(EngineOptions):

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from tuneworks.factory.engine import Completion, Finish, Loss, Request, Usage
 from tuneworks.factory.engines.prompts import Prompts
-from tuneworks.factory.engines.vllm_log import one_line
+from tuneworks.factory.engines.vllm_log import part_of_sentence
 from tuneworks.factory.errors import EngineError, EngineUnavailable, TuneworksError
 from tuneworks.factory.record import Message
 from tuneworks.factory.weights import prepare
@@ -81,7 +81,7 @@ class Served:
             self._channel.say({"failed": str(error)})
             self._end()
         except Exception as error:  # vLLM raises its own and ValueErrors; the engine itself goes on
-            self._channel.say({"id": number, "error": f"vLLM could not answer ({one_line(str(error))})"})
+            self._channel.say({"id": number, "error": f"vLLM could not answer ({part_of_sentence(str(error))})"})
         else:
             self._channel.say({"id": number, "reply": asdict(reply)})
 

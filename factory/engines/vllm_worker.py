@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tuneworks.factory.engine import Completion, Loss, Request, Usage
-from tuneworks.factory.engines.vllm_log import cause_of, one_line
+from tuneworks.factory.engines.vllm_log import cause_of
 from tuneworks.factory.errors import EngineError, EngineUnavailable
 
 MODULE = "tuneworks.factory.engines.vllm_process"
@@ -131,7 +131,7 @@ class Worker:
             reply.set_result(completion(heard["reply"]))
 
     def _explained(self, reason: str) -> EngineUnavailable:
-        cause = one_line(cause_of(reason, self._log.read_text("utf-8", "replace")))
+        cause = cause_of(reason, self._log.read_text("utf-8", "replace"))
         if self._ready.done():
             return EngineUnavailable(
                 f"vLLM ended with the model {self._model} ({cause}); build again, or read {self._log}"

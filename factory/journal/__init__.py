@@ -6,7 +6,8 @@ together are written in one transaction: an in-process engine's batch is in the 
 remains to be asked after a kill is whole batches too, and they are formed again as they were.
 """
 
-from tuneworks.factory.journal.batches import Batches, OpenBatch
+from tuneworks.factory.engines.batch_ledger import OpenBatch
+from tuneworks.factory.journal.batches import Batches
 from tuneworks.factory.journal.call import Call, Failure, key_of
 from tuneworks.factory.journal.journaled import Journaled, Seen
 from tuneworks.factory.journal.reading import Wrote, wrote

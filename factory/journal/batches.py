@@ -5,24 +5,12 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
+from tuneworks.factory.engines.batch_ledger import Ledger, OpenBatch
 from tuneworks.factory.journal.schema import unwritable
 
 
-@dataclass(frozen=True, slots=True)
-class OpenBatch:
-    """A batch from which answers may still come."""
-
-    digest: str
-    """What the journal knows it by, from before it was submitted."""
-    batch_id: str | None
-    """What the server calls it; None if the process died before it could be noted."""
-    keys: list[str]
-    """Of its calls."""
-
-
-class Batches:
+class Batches(Ledger):
     """The journal's table of batches. What is noted is durable when a method returns."""
 
     def __init__(self, writing: sqlite3.Connection, lock: AbstractContextManager[object], reads: sqlite3.Connection):

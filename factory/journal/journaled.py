@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from tuneworks.factory.engine import Around, Completion, Engine, Request
 from tuneworks.factory.engines.batch_ledger import Ledger
 from tuneworks.factory.errors import EngineError, EngineUnavailable, MayPass
+from tuneworks.factory.flight import calm
 from tuneworks.factory.journal.call import Call, Failure, key_for, written
 from tuneworks.factory.journal.commits import Commits
 from tuneworks.factory.journal.replayed import Replayed
@@ -18,8 +19,6 @@ from tuneworks.factory.journal.store import Journal
 Seen = Callable[[Completion, bool], None]
 """Told of every reply, and whether it came out of the journal."""
 
-CALM_PASSES = 24
-"""Passes of the event loop in which the last replies of an engine come through the engines around it."""
 CUT = 5.0
 """Seconds that a cancelled request may take to end."""
 
@@ -144,8 +143,7 @@ class Journaled(Around):
             self._closed = True
             try:
                 await self._inner.close()
-                for _ in range(CALM_PASSES):
-                    await asyncio.sleep(0)
+                await calm()
             finally:
                 await self._end()
 

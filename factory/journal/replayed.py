@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tuneworks.factory.engine import Around, Completion, Engine, Request
 from tuneworks.factory.errors import EngineUnavailable
+from tuneworks.factory.quoting import one_line
 
 LONGEST_QUOTE = 60
 
@@ -23,5 +24,5 @@ class Replayed(Around):
 
 
 def first_words(request: Request) -> str:
-    said = " ".join(request.messages[-1].content.split()) if request.messages else request.given
-    return repr(said if len(said) <= LONGEST_QUOTE else f"{said[: LONGEST_QUOTE - 3]}...")
+    said = request.messages[-1].content if request.messages else request.given
+    return repr(one_line(said, LONGEST_QUOTE))

@@ -15,11 +15,12 @@ from pydantic import Field
 from tuneworks.factory.engine import Completion, Engine, EngineOptions, Request, opened_beside
 from tuneworks.factory.engines.openai import OpenAI
 from tuneworks.factory.engines.openai.connection import Connection
-from tuneworks.factory.engines.openai.failures import NotServed, one_line
+from tuneworks.factory.engines.openai.failures import NotServed
 from tuneworks.factory.engines.openai.place import Place
 from tuneworks.factory.engines.pace.paced import Pace, Paced
 from tuneworks.factory.engines.pace.server import Attempt, Server
 from tuneworks.factory.errors import EngineError, EngineUnavailable
+from tuneworks.factory.quoting import one_line
 from tuneworks.factory.record import Answer, Message, Record
 from tuneworks.factory.reward import Reward
 

@@ -14,10 +14,9 @@ import polars as pl
 from tuneworks.factory.dice import Dice
 from tuneworks.factory.generator import Generator
 from tuneworks.factory.record import SCHEMA, Record, Rejected, to_rejected_table, to_table
-from tuneworks.factory.seeds import read_seeds
 from tuneworks.filters.filter import Filter
+from tuneworks.pipelines.making import loaded
 from tuneworks.pipelines.recipe import Recipe, Source, Stage
-from tuneworks.pipelines.sources import read_file
 from tuneworks.pipelines.stages import DONE, Step, read_records, write_step
 
 FREE_ROWS = 2000
@@ -37,15 +36,9 @@ def sample_source(recipe: Recipe, step: Step, source: Source, folder: Path, rows
     """Write the step that loads a source, with records drawn by the seed in place of all."""
     began = time.monotonic()
     most = None if _grows(source) else _most(source, recipe.stages, rows)
-    drawn, records, broken = _drawn(_items(source, step), most, Dice(recipe.seed, f"pilot {step.title}"))
+    drawn, records, broken = _drawn(loaded(source, step), most, Dice(recipe.seed, f"pilot {step.title}"))
     write_step(folder / step.folder, step, len(drawn), to_table(drawn), to_rejected_table([]), began)
     return Loaded(records, broken, len(drawn))
-
-
-def _items(source: Source, step: Step) -> Iterable[Record | Rejected]:
-    if source.seeds is not None:
-        return read_seeds(source.seeds, step.source)
-    return read_file(str(source.file), step.source, step.title)
 
 
 def _grows(source: Source) -> bool:

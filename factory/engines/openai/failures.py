@@ -9,12 +9,11 @@ from typing import Any
 import httpx2
 import openai
 
+from tuneworks.factory.engine import Request
 from tuneworks.factory.engines.openai.place import Place
 from tuneworks.factory.engines.openai.waits import asked_wait
 from tuneworks.factory.errors import EngineError, EngineUnavailable, MayPass
-
-LONGEST_QUOTE = 300
-"""Characters of a server's own words in an error."""
+from tuneworks.factory.quoting import LONGEST_QUOTE, one_line
 
 UNSUPPORTED_CODES = ("unsupported_value", "unsupported_parameter")
 """OpenAI's, of settings that a model takes from nobody."""
@@ -37,12 +36,6 @@ class NotServed(EngineUnavailable):
     def __init__(self, sentence: str, status: int) -> None:
         super().__init__(sentence)
         self.status = status
-
-
-def one_line(said: object) -> str:
-    """What a server said, short enough for a sentence."""
-    text = " ".join(str(said).split())
-    return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}..."
 
 
 def foreign(place: Place, said: bytes) -> Foreign:
@@ -96,6 +89,17 @@ def refused(status: int, body: bytes, headers: Mapping[str, str], place: Place) 
     if code in UNSUPPORTED_CODES:
         return EngineUnavailable(f"{where} does not take what is asked ({said}); choose another model or setting")
     return EngineError(f"{where} could not answer (HTTP {status}): {said}")
+
+
+def schema_refused(error: EngineError, request: Request, who: str, kind: str) -> EngineUnavailable | None:
+    """What to set among the options of the engine, where the server or the model (`who`) refused to hold a reply to a
+    JSON Schema."""
+    words = ("schema", "response_format")
+    if not request.schema or type(error) is not EngineError or not any(word in str(error) for word in words):
+        return None
+    return EngineUnavailable(
+        f"{error}; if the {who} refuses a JSON Schema, write structured: false among the options of {kind}"
+    )
 
 
 def _words(body: bytes) -> tuple[str, str]:

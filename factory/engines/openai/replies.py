@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tuneworks.factory.engine import Completion, Finish, Request, Usage
-from tuneworks.factory.engines.openai.failures import one_line
 from tuneworks.factory.errors import EngineError
 from tuneworks.factory.prices import Price
+from tuneworks.factory.quoting import one_line
 
 
 def completion(told: Mapping[str, Any], request: Request, price: Price | None) -> Completion:

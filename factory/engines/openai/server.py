@@ -6,13 +6,13 @@ from dataclasses import replace
 from tuneworks.factory.engine import Completion, Request
 from tuneworks.factory.engines.openai.asking import chat_body
 from tuneworks.factory.engines.openai.connection import Connection, Told
-from tuneworks.factory.engines.openai.failures import Foreign, NotServed
+from tuneworks.factory.engines.openai.failures import Foreign, NotServed, schema_refused
 from tuneworks.factory.engines.openai.place import Place
 from tuneworks.factory.engines.openai.replies import both, completion
 from tuneworks.factory.engines.openai.scoring import Scoring
 from tuneworks.factory.engines.openai.waits import pause
 from tuneworks.factory.engines.pace.server import Attempt, Server
-from tuneworks.factory.errors import EngineError, EngineUnavailable, MayPass
+from tuneworks.factory.errors import EngineError, MayPass
 from tuneworks.factory.prices import Price
 
 
@@ -43,13 +43,9 @@ class OpenAIServer(Server):
     async def _chatted(self, request: Request, continues: bool) -> Told:
         try:
             return await self._connection.post("/chat/completions", chat_body(request, self._at, continues))
-        except (MayPass, EngineUnavailable):
-            raise
         except EngineError as error:
-            if request.schema and any(word in str(error) for word in ("schema", "response_format")):
-                raise EngineUnavailable(
-                    f"{error}; if the server refuses a JSON Schema, write structured: false among the options of openai"
-                ) from error
+            if (refusal := schema_refused(error, request, "server", "openai")) is not None:
+                raise refusal from error
             raise
 
     async def _with_all(self, request: Request, reply: Completion, unlisted: list[str]) -> Completion:

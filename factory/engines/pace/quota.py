@@ -61,14 +61,6 @@ class Allowance:
             self._due += change * MINUTE / self._limit
 
 
-@dataclass(frozen=True, slots=True)
-class Reserved:
-    """What one attempt took of each limit."""
-
-    request: Spent | None
-    tokens: Spent | None
-
-
 class Quota:
     """The limits of a pace: requests and tokens a minute, None where there is none."""
 

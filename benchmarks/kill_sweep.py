@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import scripted_build
 import small_line
 from measuring import table
-from real_server import vllm_server
+from vllm_server import vllm_server
 
 COLUMNS = (
     *("over", "kills", "calls in the journal at each", "requests the model had at each", "given, not yet kept"),

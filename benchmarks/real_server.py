@@ -12,22 +12,20 @@ each side, so that the server's prefix cache favours nobody, and are of one leng
 import argparse
 import asyncio
 import json
-import os
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
 from measuring import table
+from vllm_server import vllm_server
 
 from tuneworks.factory.engine import Request
 from tuneworks.factory.engines.openai import OpenAI
@@ -36,7 +34,6 @@ from tuneworks.factory.journal import Journal, Journaled
 from tuneworks.factory.record import Message
 from tuneworks.factory.weights import prepare
 
-START_SECONDS = 300
 GOAL = 0.95
 TEMPERATURE, TOP_P = 1.0, 0.95
 
@@ -49,39 +46,6 @@ parser = FlexibleArgumentParser()
 add_cli_args(parser)
 main(parser.parse_args())
 """
-
-
-@contextmanager
-def vllm_server(log: Path) -> Iterator[str]:
-    """vLLM's server with the embedded model on this processor; yields its base URL."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        *(sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", prepare("smollm2")),
-        *("--served-model-name", "smollm2", "--dtype", "bfloat16", "--max-model-len", "2048", "--enforce-eager"),
-        # The build for processors ends at a seeded request whose prompt it reads in chunks.
-        *("--no-enable-chunked-prefill", "--host", "127.0.0.1", "--port", str(port)),
-    ]
-    environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "2", "OMP_NUM_THREADS": str(os.cpu_count())}
-    with log.open("w") as into, subprocess.Popen(command, stdout=into, stderr=into, env=environment) as process:
-        try:
-            began = time.monotonic()
-            while not _well(f"http://127.0.0.1:{port}/health"):
-                if process.poll() is not None or time.monotonic() - began > START_SECONDS:
-                    sys.exit(f"vLLM's server did not start:\n{log.read_text()[-3000:]}")
-                time.sleep(1)
-            yield f"http://127.0.0.1:{port}/v1"
-        finally:
-            process.terminate()
-
-
-def _well(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as reply:
-            return bool(reply.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 @dataclass(frozen=True, slots=True)

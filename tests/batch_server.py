@@ -5,8 +5,10 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from http_serving import Unlogged, http_serving
 
 Asked = Mapping[str, Any]
 """The body of a request for a completion."""
@@ -138,7 +140,7 @@ def _page(listed: list[dict[str, Any]]) -> dict[str, Any]:
 def serving(server: BatchServer) -> Iterator[BatchServer]:
     server.held.set()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Unlogged, BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
 
@@ -212,22 +214,5 @@ def serving(server: BatchServer) -> Iterator[BatchServer]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Tests read what came back, not a log."""
-
-    class Quiet(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, request: object, client_address: object) -> None:
-            """A client that went away is part of the game."""
-
-    http = Quiet(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    server.url = f"http://127.0.0.1:{http.server_port}/v1"
-    try:
+    with http_serving(Handler) as server.url:
         yield server
-    finally:
-        http.shutdown()
-        http.server_close()
-        thread.join()

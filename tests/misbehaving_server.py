@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from http_serving import Unlogged
+
 SOON = {"retry-after-ms": "1"}
 """Asks the client to try again at once."""
 
@@ -139,7 +141,7 @@ class _Http(ThreadingHTTPServer):
         """A client that went away is part of the game."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Unlogged, BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Http
 
@@ -182,9 +184,6 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(seconds)
         time.sleep(3600)
 
-    def log_message(self, format: str, *args: object) -> None:
-        """Tests read what came back, not a log."""
-
 
 def reset(connection: socket.socket) -> None:
     """Close so that the other side gets an error and no end of the stream."""
@@ -198,11 +197,6 @@ def reset(connection: socket.socket) -> None:
 def in_turn(acts: Sequence[Act]) -> Rule:
     """The acts in order, and the last of them from then on."""
     return lambda number, path: acts[min(number, len(acts) - 1)]
-
-
-def at_paths(**acts: Act) -> Rule:
-    """By the path's last part."""
-    return lambda number, path: acts.get(path.rsplit("/", 1)[1], fails(404))
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 import pytest
 from scripted_line import RECIPE, ScriptedLine, reply, scripted_recipe
-from test_run import Silent, built, dataset_bytes
+from silent import Silent
+from test_run import built, dataset_bytes
 
 from tuneworks.factory.budget import Budget
 from tuneworks.factory.engine import Completion, Engine, EngineOptions, Request, Usage

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from asked import asked
 from misbehaving_server import CUT, DRIP, RESET, WEB_PAGE, Act, Server, fails, says, serving, tells
 from pydantic import ValidationError
 
@@ -40,19 +41,8 @@ def options(*servers: Server, timeout: float = 20.0, in_flight: int = 64, patien
     )
 
 
-def ask_all(chosen: OpenAI, requests: list[Request]) -> list[Completion | BaseException]:
-    async def all_at_once() -> list[Completion | BaseException]:
-        engine = chosen.open()
-        try:
-            return await asyncio.gather(*map(engine.complete, requests), return_exceptions=True)
-        finally:
-            await engine.close()
-
-    return asyncio.run(all_at_once())
-
-
 def ask(chosen: OpenAI, request: Request = ASK) -> Completion:
-    (found,) = ask_all(chosen, [request])
+    (found,) = asked(chosen, [request])
     if isinstance(found, BaseException):
         raise found
     return found
@@ -86,7 +76,7 @@ def test_what_passes_is_tried_again(name: str) -> None:
 @pytest.mark.parametrize("act", [fails(401), fails(404), fails(429, code="insufficient_quota")])
 def test_what_no_request_can_get_past_stops_all_at_once(act: Act) -> None:
     with serving([act]) as server:
-        found = ask_all(options(server), numbered(200))
+        found = asked(options(server), numbered(200))
     assert all(isinstance(f, EngineUnavailable) for f in found)
     assert len(server.asked) < 100
 
@@ -96,7 +86,7 @@ def test_a_request_that_cannot_be_answered_is_set_aside_alone() -> None:
         return fails(400, "context too long") if number == 3 else says("A carp.")
 
     with serving(rule) as server:
-        found = ask_all(options(server), numbered(20))
+        found = asked(options(server), numbered(20))
     assert sum(isinstance(f, Completion) for f in found) == 19
     (lost,) = (f for f in found if isinstance(f, BaseException))
     assert isinstance(lost, EngineError) and not isinstance(lost, EngineUnavailable)
@@ -105,7 +95,7 @@ def test_a_request_that_cannot_be_answered_is_set_aside_alone() -> None:
 def test_a_server_that_fails_three_times_in_ten_loses_nothing() -> None:
     acts = (fails(500), RESET, CUT)
     with serving(lambda number, path: acts[number % 3] if number * 7 % 10 < 3 else says("A carp.")) as server:
-        found = ask_all(options(server), numbered(150))
+        found = asked(options(server), numbered(150))
     assert all(isinstance(f, Completion) for f in found)
 
 
@@ -113,7 +103,7 @@ def test_a_server_that_dies_and_comes_back_at_its_address() -> None:
     with serving([says("A carp.", seconds=0.02)]) as server:
         threading.Timer(0.15, server.die).start()
         threading.Timer(0.6, server.live).start()
-        found = ask_all(options(server, in_flight=8), numbered(120))
+        found = asked(options(server, in_flight=8), numbered(120))
     assert all(isinstance(f, Completion) for f in found)
 
 
@@ -128,7 +118,7 @@ def test_several_servers_share_the_work_and_a_dead_one_is_left_out() -> None:
     dead = free_url()
     with serving([says("A carp.", seconds=0.02)]) as one, serving([says("A carp.", seconds=0.02)]) as two:
         chosen = OpenAI(model="tiny", base_url=(one.url, dead, two.url), patience=30)
-        found = ask_all(chosen, numbered(120))
+        found = asked(chosen, numbered(120))
         shares = (len(one.asked), len(two.asked))
     assert all(isinstance(f, Completion) for f in found)
     assert min(shares) >= 20 and sum(shares) == 120
@@ -136,7 +126,7 @@ def test_several_servers_share_the_work_and_a_dead_one_is_left_out() -> None:
 
 def test_no_more_requests_under_way_than_allowed() -> None:
     with serving([says("fine", seconds=0.05)]) as server:
-        ask_all(options(server, in_flight=3), numbered(12))
+        asked(options(server, in_flight=3), numbered(12))
         assert len(server.asked) == 12
         assert 2 <= server.busiest <= 3
 
@@ -144,7 +134,7 @@ def test_no_more_requests_under_way_than_allowed() -> None:
 def test_requests_per_minute_are_kept() -> None:
     with serving() as server:
         began = time.monotonic()
-        found = ask_all(OpenAI(model="tiny", base_url=server.url, requests_per_minute=600), numbered(16))
+        found = asked(OpenAI(model="tiny", base_url=server.url, requests_per_minute=600), numbered(16))
         assert all(isinstance(f, Completion) for f in found)
         assert time.monotonic() - began > 0.3  # 10 a second, and a second ahead
 

@@ -7,11 +7,12 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from http_serving import Unlogged, http_serving
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,7 +51,7 @@ def serving(*replies: Reply) -> Iterator[Server]:
     server = Server(replies)
     lock = threading.Lock()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Unlogged, BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # the name http.server calls
             self.say(
                 Reply({"object": "list", "data": [{"id": "rm", "object": "model", "created": 1, "owned_by": "v"}]})
@@ -72,19 +73,8 @@ def serving(*replies: Reply) -> Iterator[Server]:
             self.end_headers()
             self.wfile.write(text.encode())
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Tests read what came back, not a log."""
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    server.url = f"http://127.0.0.1:{http.server_port}/v1"
-    try:
+    with http_serving(Handler) as server.url:
         yield server
-    finally:
-        http.shutdown()
-        http.server_close()
-        thread.join()
 
 
 def says(score: object) -> Reply:

@@ -10,6 +10,7 @@ from typing import ClassVar
 import polars as pl
 import pytest
 from scripted_line import RECIPE, ScriptedLine, reply, scripted_recipe
+from silent import Silent
 
 from tuneworks.factory.engine import Completion, Request
 from tuneworks.factory.engines.scripted import Scripted
@@ -20,21 +21,7 @@ from tuneworks.filters.filter import Filter
 from tuneworks.pipelines.recipe import Recipe, parse_recipe
 from tuneworks.pipelines.run import Built, build
 from tuneworks.pipelines.run_folder import opened
-from tuneworks.pipelines.stages import Counts, read_records, steps_of
-
-
-class Silent:
-    def step(self, title: str, total: int) -> None: ...
-
-    def item(self, kept: bool) -> None: ...
-
-    def reply(self, reply: Completion, replayed: bool) -> None: ...
-
-    def measured(self, rows: int) -> None: ...
-
-    def waits(self, status: str) -> None: ...
-
-    def done(self, title: str, counts: Counts, reused: bool) -> None: ...
+from tuneworks.pipelines.stages import read_records, steps_of
 
 
 class Dying(ScriptedLine):

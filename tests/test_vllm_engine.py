@@ -1,6 +1,5 @@
 """The engine vllm on this processor: one real start that answers everything, one that cannot start, and one killed."""
 
-import asyncio
 import json
 import os
 import signal
@@ -11,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from asked import asked
 
 from tuneworks.factory.engine import Completion, Request
 from tuneworks.factory.engines.transformers import Transformers
@@ -41,17 +41,6 @@ REQUESTS = {
     "long": Request((Message("user", "word " * 3000),), max_tokens=4),
     "long given": Request(FISH, given="word " * 3000),
 }
-
-
-def asked(engine_options: Vllm | Transformers, requests: list[Request]) -> list[Completion | BaseException]:
-    async def all_at_once() -> list[Completion | BaseException]:
-        engine = engine_options.open()
-        try:
-            return await asyncio.gather(*map(engine.complete, requests), return_exceptions=True)
-        finally:
-            await engine.close()
-
-    return asyncio.run(all_at_once())
 
 
 def processes() -> set[int]:

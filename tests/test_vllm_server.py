@@ -1,14 +1,6 @@
 """The same recipe, unchanged but for its engine, against a real OpenAI-compatible server: vLLM on this processor."""
 
-import asyncio
 import math
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,49 +8,19 @@ import method_lines
 import polars as pl
 import pytest
 import small_line
+from asked import asked
+from vllm_server import vllm_server
 
 from tuneworks.factory.engine import Completion, Request
 from tuneworks.factory.engines.openai import OpenAI
 from tuneworks.factory.errors import EngineError
 from tuneworks.factory.record import Message
-from tuneworks.factory.weights import prepare
-
-START_SECONDS = 300
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = (tmp_path_factory.mktemp("vllm") / "log.txt").open("w+")
-    command = [
-        *(sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", prepare("smollm2")),
-        *("--served-model-name", "smollm2", "--dtype", "bfloat16", "--max-model-len", "2048", "--enforce-eager"),
-        # The build for processors ends at a seeded request whose prompt it reads in chunks.
-        "--no-enable-chunked-prefill",
-        *("--host", "127.0.0.1", "--port", str(port)),
-    ]
-    environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "2", "OMP_NUM_THREADS": "2"}
-    process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-    try:
-        began = time.monotonic()
-        while not answers(f"http://127.0.0.1:{port}/health"):
-            log.seek(0)
-            assert process.poll() is None and time.monotonic() - began < START_SECONDS, log.read()[-3000:]
-            time.sleep(1)
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as reply:
-            return bool(reply.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+    with vllm_server(tmp_path_factory.mktemp("vllm") / "log.txt") as url:
+        yield url
 
 
 @pytest.mark.real
@@ -93,16 +55,15 @@ def test_every_method_works_with_replies_held_to_a_schema(server: str, tmp_path:
     assert method_lines.schemas(tmp_path) >= 10
 
 
-def asked(server: str, *requests: Request) -> list[Completion]:
-    async def all_at_once() -> list[Completion]:
-        engine = OpenAI(model="smollm2", base_url=server).open()
-        assert engine.scores
-        try:
-            return await asyncio.gather(*map(engine.complete, requests))
-        finally:
-            await engine.close()
-
-    return asyncio.run(all_at_once())
+def answered(server: str, *requests: Request) -> list[Completion]:
+    options = OpenAI(model="smollm2", base_url=server)
+    assert options.open().scores
+    replies = []
+    for reply in asked(options, requests):
+        if isinstance(reply, BaseException):
+            raise reply
+        replies.append(reply)
+    return replies
 
 
 FISH = (Message("system", "Be brief."), Message("user", "Name a fish that lives in ponds."))
@@ -121,19 +82,19 @@ def test_a_given_reply_is_as_likely_as_this_process_finds_it(server: str) -> Non
 
     scorer = likelihood("smollm2")
     rows = [row for request in GIVEN if (row := scorer.answer(request.messages, request.given)) is not None]
-    expected, found = scorer.losses(rows), [reply.loss for reply in asked(server, *GIVEN)]
+    expected, found = scorer.losses(rows), [reply.loss for reply in answered(server, *GIVEN)]
     for ours, theirs in zip(expected, found, strict=True):
         assert theirs is not None and theirs.tokens == ours.tokens
         assert theirs.nats == pytest.approx(ours.nats, abs=0.05 * ours.tokens)
     with pytest.raises(EngineError, match="could not answer"):
-        asked(server, Request(FISH, given="word " * 3000))
+        answered(server, Request(FISH, given="word " * 3000))
 
 
 @pytest.mark.real
 @pytest.mark.timeout(600)
 def test_candidates_that_no_list_of_likely_tokens_names_are_asked_exactly(server: str) -> None:
     unlikely = Request(FISH, opening="A fish is the ", candidates=("carp", "zebra", "1", "\u2603"))
-    (reply,) = asked(server, unlikely)
+    (reply,) = answered(server, unlikely)
     assert set(reply.log_probs) == set(unlikely.candidates)
     assert all(value < 0 for value in reply.log_probs.values())
     assert sum(map(math.exp, reply.log_probs.values())) < 1

@@ -6,7 +6,7 @@ import polars as pl
 
 from tuneworks.factory.dice import Dice
 from tuneworks.factory.formats import Formats
-from tuneworks.factory.record import Answer, Record, to_table
+from tuneworks.factory.record import Answer, Message, Record, to_table
 from tuneworks.filters.perplexity import MEASURES, Perplexity
 from tuneworks.pipelines.conformance.rule import tried
 from tuneworks.pipelines.mix import mix
@@ -37,10 +37,22 @@ def band_within_strata() -> bool:
     return [at for at, reason in enumerate(reasons) if reason] == [0, 9, 10, 19]
 
 
-def template_is_used() -> bool:
-    from tuneworks.factory.engines import likelihood
+class _Letters:
+    """A tokenizer whose tokens are characters, with a chat template."""
 
-    return "apply_chat_template" in likelihood.Likelihood.answer.__code__.co_names
+    def apply_chat_template(self, turns: list[dict[str, str]], tokenize: bool, add_generation_prompt: bool) -> str:
+        return "".join(f"<{turn['role']}>{turn['content']}" for turn in turns) + "<assistant>" * add_generation_prompt
+
+    def __call__(self, text: str, add_special_tokens: bool) -> dict[str, list[int]]:
+        return {"input_ids": [ord(letter) for letter in text]}
+
+
+def template_is_used() -> bool:
+    from tuneworks.factory.engines.prompts import Prompts
+
+    context, answer = Prompts(_Letters()).given([Message("user", "Name a fish.")], "A carp.")
+    said = ["".join(map(chr, tokens)) for tokens in (context, answer)]
+    return said == ["<user>Name a fish.<assistant>", "A carp."]
 
 
 def ifd_over_one_goes() -> bool:

@@ -33,4 +33,5 @@ def test_imports_point_one_way() -> None:
 def test_nobody_imports_the_command_line() -> None:
     for folder in MAY_KNOW:
         for path in (ROOT / folder).rglob("*.py"):
-            assert "tuneworks.pipelines.cli" not in path.read_text(), path
+            within = path.parent == ROOT / "pipelines" / "cli"
+            assert within or "tuneworks.pipelines.cli" not in path.read_text(), path

@@ -18,7 +18,8 @@ from tuneworks.factory.record import Record, Rejected, from_table, to_rejected_t
 from tuneworks.factory.seeds import read_seeds
 from tuneworks.filters.filter import Filter
 from tuneworks.pipelines.measuring import decided, measured, measured_asking
-from tuneworks.pipelines.mix import mix
+from tuneworks.pipelines.mixing.mixture import draw, given, kept, note
+from tuneworks.pipelines.mixing.parts import parts_of
 from tuneworks.pipelines.recipe import Recipe, Source
 from tuneworks.pipelines.sources import read_file
 from tuneworks.pipelines.stages import (
@@ -81,7 +82,7 @@ class Making:
     def _filtered(self, step: Step, work: Filter) -> Counts:
         began, (records, into) = time.monotonic(), self._places(step)
         measures = measured(work, records, into, step.measured_print, self.watcher.measured)
-        return write_decided(into, step, pl.scan_parquet(records), decided(work, measures), began)
+        return write_decided(into, step, pl.scan_parquet(records), decided(work, measures).lazy(), began)
 
     async def _asked(self, step: Step, work: Filter) -> Counts:
         """A filter whose measurements the run's own model takes."""
@@ -89,7 +90,7 @@ class Making:
         done = self.watcher.measured
         measures = await measured_asking(work, records, into, step.measured_print, self.engine, done)
         with _stopped_at_once():
-            return write_decided(into, step, pl.scan_parquet(records), decided(work, measures), began)
+            return write_decided(into, step, pl.scan_parquet(records), decided(work, measures).lazy(), began)
 
     def _places(self, step: Step) -> tuple[Path, Path]:
         records = self.folder / step.takes[0] / RECORDS
@@ -97,13 +98,14 @@ class Making:
         return records, self.folder / step.folder
 
     def _mixed(self, step: Step) -> Counts:
-        began = time.monotonic()
+        began, into = time.monotonic(), self.folder / step.folder
         self.watcher.step(step.title, 0)
-        befores = zip(self.recipe.sources, step.takes, strict=True)
-        tables = {name: read_records(self.folder / before) for name, before in befores}
-        table, reasons = mix(tables, self.recipe.mix, Dice(self.recipe.seed, step.title))
-        verdicts = pl.DataFrame({"id": table["id"], "reason": reasons})
-        return write_decided(self.folder / step.folder, step, table.lazy(), verdicts, began)
+        parts = parts_of(self.recipe, self.folder)
+        made = draw(parts, self.recipe.mix, Dice(self.recipe.seed, step.title))
+        into.mkdir(parents=True, exist_ok=True)
+        note(into, self.recipe.mix, given(parts, made, self.recipe.mix))
+        table, verdicts, copies = kept(parts, made)
+        return write_decided(into, step, table, verdicts, began, copies)
 
 
 def limited(work: Generator, records: list[Record], rows: int | None, dice: Dice) -> tuple[Generator, list[Record]]:

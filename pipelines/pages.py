@@ -13,8 +13,7 @@ from rich.table import Table
 from tuneworks.factory.errors import RecipeError
 from tuneworks.factory.plugin import Plugin
 from tuneworks.pipelines import catalog
-from tuneworks.pipelines.dataset import SPLITS
-from tuneworks.pipelines.quotas import Quota
+from tuneworks.pipelines.dataset.sides import HELD_OUT
 from tuneworks.pipelines.reading import (
     Made,
     dataset_rows,
@@ -62,20 +61,6 @@ def look(console: Console, folder: Path, samples: int) -> None:
     _rows_table(console, rows)
     for name in rows:
         _samples(console, folder, name, samples)
-
-
-def mixture(console: Console, given: Mapping[str, Quota]) -> None:
-    """What each source gives to the mixture, and why."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("source")
-    for name in ("records", "counts as", "rate", "gives", "of its records"):
-        table.add_column(name, justify="right")
-    for source, quota in given.items():
-        rate = f"{quota.rate:.1%}" + (" fixed" if quota.fixed else "")
-        share = f"{quota.quota / quota.rows:.0%}" if quota.rows else ""
-        table.add_row(source, f"{quota.rows:,}", f"{quota.weighs:,.0f}", rate, f"{quota.quota:,}", share)
-    console.print(table)
-    console.print(f"\n{sum(quota.quota for quota in given.values()):,} records in the mixture.", highlight=False)
 
 
 def kinds(console: Console, kind: str | None) -> None:
@@ -148,16 +133,19 @@ def _survivals(console: Console, made: list[Made]) -> None:
 def _rows_table(console: Console, rows: Mapping[str, Mapping[str, int]]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("dataset")
-    for side in SPLITS:
-        table.add_column(f"{side} rows", justify="right")
+    splits = list(dict.fromkeys(split for counts in rows.values() for split in counts))
+    shown = [split for split in splits if any(counts.get(split) for counts in rows.values())]
+    for split in shown:
+        table.add_column(f"{split} rows", justify="right")
     for name, counts in rows.items():
-        table.add_row(name, *(str(counts[side]) for side in SPLITS))
+        table.add_row(name, *(str(counts.get(split, "")) for split in shown))
     console.print(table)
 
 
 def _samples(console: Console, folder: Path, name: str, count: int) -> None:
-    path = folder / DATASET / name / "train.parquet"
-    if count == 0 or not path.is_file():
+    paths = sorted((folder / DATASET / name).glob("*.parquet"))
+    path = next((path for path in paths if path.stem not in HELD_OUT), None)
+    if count == 0 or path is None:
         return
     table = pl.read_parquet(path)
     for row in table.sample(min(count, table.height), seed=SAMPLE_SEED).iter_rows(named=True):

@@ -11,7 +11,7 @@ import polars.selectors as cs
 
 from tuneworks.factory.errors import InputError
 from tuneworks.factory.record import SCHEMA, Record, from_table
-from tuneworks.pipelines.dataset import MANIFEST
+from tuneworks.pipelines.dataset import read_manifest
 from tuneworks.pipelines.run_folder import DATASET, MODELS, RECIPE
 from tuneworks.pipelines.stages import DONE, MEASURES, RECORDS, REJECTED, VERDICTS, Counts
 
@@ -60,10 +60,8 @@ def steps_made(folder: Path) -> list[Made]:
 
 def dataset_rows(folder: Path) -> dict[str, dict[str, int]]:
     """Rows by configuration and split; empty while there is no dataset."""
-    manifest = folder / DATASET / MANIFEST
-    if not manifest.is_file():
-        return {}
-    rows: dict[str, dict[str, int]] = json.loads(manifest.read_text(encoding="utf-8"))["rows"]
+    manifest = read_manifest(folder / DATASET)
+    rows: dict[str, dict[str, int]] = manifest["rows"] if manifest is not None else {}
     return rows
 
 

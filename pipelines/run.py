@@ -1,24 +1,24 @@
 """The run: steps in order, each leaving a folder; what is whole is not made again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
+import polars as pl
 
 from tuneworks.factory.engine import Completion
 from tuneworks.factory.errors import BudgetReached
 from tuneworks.factory.generator import Generator
-from tuneworks.factory.record import from_table
 from tuneworks.factory.seeds import read_seeds
-from tuneworks.pipelines.dataset import MANIFEST, write_dataset
+from tuneworks.pipelines.dataset import read_manifest, write_dataset
+from tuneworks.pipelines.dataset.writing import of_dataset
 from tuneworks.pipelines.limits import Progress, require_prices, stopped
 from tuneworks.pipelines.making import Making
 from tuneworks.pipelines.models import PLAIN, Asking, opened_models
 from tuneworks.pipelines.recipe import Recipe, Stage
 from tuneworks.pipelines.run_folder import DATASET, JOURNAL
 from tuneworks.pipelines.sources import check_file
-from tuneworks.pipelines.stages import Counts, counts_of, read_records, steps_of
+from tuneworks.pipelines.stages import RECORDS, Counts, Step, counts_of, steps_of
 from tuneworks.pipelines.watcher import Watcher
 
 
@@ -87,10 +87,18 @@ async def build(recipe: Recipe, folder: Path, watcher: Watcher, asking: Asking =
 
 def _dataset(recipe: Recipe, folder: Path, made_again: bool) -> Mapping[str, Mapping[str, int]]:
     """Write the dataset from the last step; it is cheap, so only an untouched one is left as it is."""
-    manifest = folder / DATASET / MANIFEST
-    if manifest.is_file() and not made_again:
-        rows: Mapping[str, Mapping[str, int]] = yaml.safe_load(manifest.read_text(encoding="utf-8"))["rows"]
-        if set(rows) == set(recipe.datasets):
-            return rows
-    last = steps_of(recipe)[-1]
-    return write_dataset(from_table(read_records(folder / last.folder)), recipe, folder / DATASET)
+    manifest = read_manifest(folder / DATASET)
+    if manifest is not None and not made_again and manifest.get("recipe") == of_dataset(recipe):
+        rows: Mapping[str, Mapping[str, int]] = manifest["rows"]
+        return rows
+    steps = steps_of(recipe)
+    records = pl.scan_parquet(folder / steps[-1].folder / RECORDS)
+    return write_dataset(records, recipe, folder / DATASET, _documents(recipe, folder, steps))
+
+
+def _documents(recipe: Recipe, folder: Path, steps: Sequence[Step]) -> pl.LazyFrame | None:
+    """What the source of pretraining came to, where there is one."""
+    if recipe.pretraining is None:
+        return None
+    last = [step for step in steps if step.source == recipe.pretraining.source][-1]
+    return pl.scan_parquet(folder / last.folder / RECORDS)

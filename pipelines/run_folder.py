@@ -9,6 +9,7 @@ import yaml
 
 from tuneworks.factory.errors import InputError, RecipeError
 from tuneworks.pipelines.recipe import Recipe, decides, load_recipe, written
+from tuneworks.pipelines.recipe.writing import DECIDE_NOTHING
 
 RECIPE, JOURNAL, LOCK, DATASET, MODELS = "recipe.yaml", "journal.sqlite", "lock", "dataset", "models"
 
@@ -52,4 +53,4 @@ def _changed(path: Path, recipe: Recipe) -> list[str]:
         old, new = yaml.safe_load(path.read_text(encoding="utf-8")), yaml.safe_load(written(recipe))
     if not isinstance(old, dict):
         return ["all of it"]
-    return [key for key in new if key != "limits" and old.get(key) != new[key]]
+    return [key for key in new if key not in DECIDE_NOTHING and old.get(key) != new[key]]

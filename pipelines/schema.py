@@ -9,7 +9,8 @@ from pydantic.fields import FieldInfo
 
 from tuneworks.factory.plugin import Plugin
 from tuneworks.pipelines import catalog
-from tuneworks.pipelines.recipe import DATASETS, Limits, Mix, Recipe, Source
+from tuneworks.pipelines.recipe import Holdout, Limits, Mix, Pretraining, Push, Recipe, Source
+from tuneworks.trainers.rows import VIEWS
 
 
 def json_schema() -> str:
@@ -31,9 +32,13 @@ def json_schema() -> str:
 
 def _recipe() -> dict[str, Any]:
     stages = _list(_specs(*catalog.STAGES))
-    fields: dict[str, Any] = {"seeds": {"type": "string"}, "file": {"type": "string"}, "stages": stages}
-    described = {n: {**fields[n], "description": f.description} for n, f in Source.model_fields.items()}
+    text = {"type": "string"}
+    described = {
+        n: {**(stages if n == "stages" else text), "description": " ".join((f.description or "").split())}
+        for n, f in Source.model_fields.items()
+    }
     source = {"type": "object", "additionalProperties": False, "properties": described}
+    share = {"type": "number", "minimum": 0, "exclusiveMaximum": 1}
     shapes: dict[str, Any] = {
         "name": {"type": "string"},
         "seed": {"type": "integer", "minimum": 0},
@@ -41,10 +46,12 @@ def _recipe() -> dict[str, Any]:
         "sources": {"type": "object", "additionalProperties": source, "minProperties": 1},
         "mix": Mix.model_json_schema(),
         "stages": stages,
-        "datasets": {"type": "array", "items": {"enum": list(DATASETS)}, "minItems": 1},
-        "holdout": {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
+        "datasets": {"type": "array", "items": {"enum": list(VIEWS)}, "minItems": 1},
+        "holdout": {"anyOf": [share, Holdout.model_json_schema()]},
+        "pretraining": Pretraining.model_json_schema(),
         "train": _list(_specs("trainers")),
         "limits": Limits.model_json_schema(),
+        "push": {"anyOf": [text, Push.model_json_schema()]},
     }
     return {n: {**shapes[n], "description": f.description} for n, f in Recipe.model_fields.items()}
 

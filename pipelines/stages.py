@@ -57,11 +57,13 @@ def steps_of(recipe: Recipe) -> list[Step]:
         return step
 
     for name, source in recipe.sources.items():
-        last = add(f"{name}.{'seeds' if source.seeds else 'file'}", source, _origin(source), [], name)
+        last = add(f"{name}.{source.origin}", source, _origin(source), [], name)
         for stage in source.stages:
             last = add(f"{name}.{stage.kind}", stage, _made_of(stage, recipe), [last], name)
-        ends.append(last)
-    last = add("mix", None, recipe.mix.model_dump(), ends, "")
+        if name in recipe.mixed_sources:
+            ends.append(last)
+    licences = [source.licence for source in recipe.sources.values()] if "licence" in recipe.mix.most else []
+    last = add("mix", None, [recipe.mix.model_dump(), *licences], ends, "")
     for stage in recipe.stages:
         last = add(stage.kind, stage, _made_of(stage, recipe), [last], "")
     return steps
@@ -141,17 +143,26 @@ def write_step(
     return _end(folder, step, taken, began)
 
 
-def write_decided(folder: Path, step: Step, table: pl.LazyFrame, verdicts: pl.DataFrame, began: float) -> Counts:
-    """Write the records of `table` that stay and those that go, by the `reason` in their row of `verdicts`. The table
-    streams through: it is never in memory whole."""
+def write_decided(
+    folder: Path,
+    step: Step,
+    table: pl.LazyFrame,
+    verdicts: pl.LazyFrame,
+    began: float,
+    more: pl.LazyFrame | None = None,
+) -> Counts:
+    """Write the records of `table` that stay and those that go, by the `reason` in their row of `verdicts`, and after
+    them `more` that stay. The tables stream through: none is ever in memory whole."""
     _begin(folder)
     facts = {"stage": pl.lit(step.title), "part": pl.lit("record")}
-    decided = pl.concat([table, verdicts.lazy().select("reason")], how="horizontal").with_columns(**facts)
+    decided = pl.concat([table, verdicts.select("reason")], how="horizontal").with_columns(**facts)
     stays = pl.col("reason").is_null()
-    decided.filter(stays).select(list(SCHEMA)).sink_parquet(folder / RECORDS, row_group_size=ROW_GROUP)
+    kept = decided.filter(stays).select(list(SCHEMA))
+    kept = kept if more is None else pl.concat([kept, more])
+    kept.sink_parquet(folder / RECORDS, row_group_size=ROW_GROUP)
     decided.filter(~stays).select(list(REJECTED_SCHEMA)).sink_parquet(folder / REJECTED, row_group_size=ROW_GROUP)
-    verdicts.write_parquet(folder / VERDICTS)
-    return _end(folder, step, verdicts.height, began)
+    verdicts.sink_parquet(folder / VERDICTS)
+    return _end(folder, step, rows_in(folder / VERDICTS), began)
 
 
 def _begin(folder: Path) -> None:

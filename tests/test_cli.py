@@ -200,6 +200,8 @@ def test_mix_says_what_each_source_gives(
     assert run(monkeypatch, "mix", "m") == 0
     out = capsys.readouterr().out
     assert "25.0%" in out and "75.0%" in out and "40 records in the mixture." in out
-    (folder / "runs/m/02-many-file/records.parquet").unlink()
+    assert run(monkeypatch, "mix", "m", "--explain") == 0
+    assert "its rate is 25.0%: its share of the sum over all sources, 10 ** (1/2)" in capsys.readouterr().out
+    (folder / "runs/m/03-mix/done.json").unlink()
     assert run(monkeypatch, "mix", "m") == 2
-    assert "are not made yet; make them with: tuneworks build" in capsys.readouterr().err
+    assert "are not mixed yet; make them with: tuneworks build" in capsys.readouterr().err

@@ -19,7 +19,7 @@ from tuneworks.factory.formats.layouts import LAYOUTS, end_answer, reasoned, sam
 from tuneworks.factory.formats.reasoning import gold_answer
 from tuneworks.factory.language import Language
 from tuneworks.factory.record import Answer, Message, Record, Rejected, to_rejected_table, to_table
-from tuneworks.pipelines.splits import grouped
+from tuneworks.pipelines.dataset.sides import groups
 
 DICE = Dice(3, "made.formats")
 REASONED = {"format": "zero_shot_cot"}
@@ -61,7 +61,9 @@ def test_few_shot_variants_stand_beside_the_originals() -> None:
         assert made.parents == (record.id,) and made.answers == record.answers and made.source == "s"
         assert made.prompt_text.count(" + 1?") == 4
         assert made.prompt_text.count(record.prompt_text) == 1, "the task itself is no example"
-        assert grouped([made, record]) == [[0, 1]], "never one in train and the other in test"
+        assert [g.tolist() for g in groups(to_table([made, record]).lazy())] == [[0, 1]], (
+            "never one in train and the other in test"
+        )
 
 
 def test_the_shares_are_drawn_by_dice() -> None:

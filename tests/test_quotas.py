@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworks.pipelines.quotas import quotas
+from tuneworks.pipelines.mixing.quotas import quotas
 
 FLAN = {"aqua": 2715, "creak": 6910, "ecqa": 7110, "gsm8k": 7473, "qasc": 1084, "strategyqa": 2061}
 

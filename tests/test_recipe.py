@@ -28,7 +28,7 @@ def test_every_default_is_filled_in_and_survives_writing() -> None:
     assert parse_recipe(written(recipe), "again.yaml") == recipe
     data = yaml.safe_load(written(recipe))
     assert data["sources"]["made"]["stages"][1]["best_of_n"]["reward"] == {"judge": {"engine": None, "prompts": None}}
-    assert data["holdout"] == 0.1
+    assert data["holdout"] == {"test": 0.1, "validation": 0.0}
 
 
 @pytest.mark.parametrize("name", builtin_recipes())
@@ -60,7 +60,7 @@ def test_a_reward_is_built_from_its_name() -> None:
         (("target: 8", "target: 0"), r"line 6: target of self_instruct cannot be 0: it must be greater than"),
         (("reward: judge", "reward: jugde"), r"line 7: there is no reward 'jugde'; did you mean 'judge'\?"),
         (("reward: judge", "reward: {judge: {marks: 3}}"), r"line 7: judge has no option 'marks'"),
-        (("    seeds: builtin\n", ""), r"line 3: a source has either seeds or a file"),
+        (("    seeds: builtin\n", ""), r"line 3: a source has either seeds, a file or hub"),
         (("name: mine\n", ""), r"the recipe needs 'name'; add it"),
         (("name: mine", "name: a/b"), r"line 1: name of the recipe cannot be 'a/b'"),
         (("sources:", "sorces:"), r"line 2: the recipe has no option 'sorces'; did you mean 'sources'\?"),
@@ -74,7 +74,7 @@ def test_a_reward_is_built_from_its_name() -> None:
         (("name: mine", "name: mine\nengine: {openai: {}}"), r"line 2: openai needs 'model'; add it"),
         (
             ("name: mine", "name: mine\nmix: {shares: {mad: 0.5}}"),
-            r"mix gives a share to 'mad', which is no source; did",
+            r"mix names .mad., which is no source of the mixture; did",
         ),
         (("name: mine", "name: mine\nmix: {shares: {made: 1.5}}"), r"line 2: .*made of the recipe cannot be 1.5"),
         (

@@ -2,12 +2,13 @@
 
 import random
 
+import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworks.factory.dice import Dice
-from tuneworks.factory.record import Answer, Message, Record
-from tuneworks.pipelines.splits import grouped, split
+from tuneworks.factory.record import Answer, Message, Record, to_table
+from tuneworks.pipelines.dataset.sides import SIDES, groups, shown, sides
 
 WORDS = [*("river", "stone", "bread", "candle", "winter", "garden"), *("letter", "bridge", "copper", "violin")]
 
@@ -17,11 +18,16 @@ def texts(count: int) -> list[str]:
     return [f"Explain {' '.join(rng.choices(WORDS, k=12))}." for _ in range(count)]
 
 
-def sides(records: list[Record], share: float = 0.2, seed: int = 0) -> tuple[set[str], set[str]]:
-    train, test = (side for _, side in split(records, share, Dice(seed, "holdout")))
-    assert [r.id for r in records if r in train] == [r.id for r in train]  # order stays
-    assert len(train) + len(test) == len(records)
-    return {r.id for r in train}, {r.id for r in test}
+def drawn(records: list[Record], share: float = 0.2, seed: int = 0, validation: float = 0.0) -> list[set[str]]:
+    """The ids that are trained on, tested on, and used for validation; none is on two sides."""
+    table, shares = to_table(records), {"test": share, "validation": validation}
+    side = sides(table.lazy(), shares, Dice(seed, "holdout"))
+    assert len(side) == len(records) and side.null_count() == 0
+    return [set(table["id"].filter(side == name)) for name in ("train", "test", "validation")]
+
+
+def grouped(records: list[Record]) -> list[list[int]]:
+    return [group.tolist() for group in groups(to_table(records).lazy())]
 
 
 def together(records: list[Record], *places: int) -> bool:
@@ -30,9 +36,9 @@ def together(records: list[Record], *places: int) -> bool:
 
 def test_about_the_share_is_tested_on_and_the_seed_draws_it() -> None:
     records = [Record.born(text) for text in texts(100)]
-    drawn = [sides(records, seed=seed)[1] for seed in (0, 0, 1)]
-    assert len(drawn[0]) == 20 and drawn[0] == drawn[1] != drawn[2]
-    assert sides(records, share=0.0)[1] == set()
+    ways = [drawn(records, seed=seed)[1] for seed in (0, 0, 1)]
+    assert len(ways[0]) == 20 and ways[0] == ways[1] != ways[2]
+    assert drawn(records, share=0.0)[1] == set()
 
 
 def test_a_task_and_what_was_made_from_it_stay_together() -> None:
@@ -65,7 +71,7 @@ def test_the_same_text_stays_together_whatever_its_facts_say() -> None:
 
 def test_both_sides_have_a_group_however_large_the_share() -> None:
     for count in (2, 5, 9):
-        train, test = sides([Record.born(text) for text in texts(count)], share=0.95)
+        train, test, _ = drawn([Record.born(text) for text in texts(count)], share=0.95)
         assert train and test
 
 
@@ -80,9 +86,9 @@ def test_one_large_group_leaves_the_small_ones_to_be_tested_on() -> None:
     root = Record.born("Begin.")
     family = [root, *(Record.born(text, parents=(root.id,)) for text in texts(30))]
     alone = Record.born("Something else entirely, about none of it.")
-    assert sides([*family, alone]) == ({r.id for r in family}, {alone.id})
-    assert sides(family)[1] == set()
-    assert sides([])[1] == set()
+    assert drawn([*family, alone]) == [{r.id for r in family}, {alone.id}, set()]
+    assert drawn(family)[1] == set()
+    assert drawn([])[1] == set()
 
 
 def test_answers_do_not_matter_to_the_groups() -> None:
@@ -97,7 +103,30 @@ def test_no_group_is_torn(rows: list[tuple[str, int]], share: float) -> None:
     for text, parent in rows:
         parents = (records[parent].id,) if parent < len(records) else ()
         records.append(Record.born(text, parents=parents, source=str(len(records))))
-    train, test = sides(records, share)
+    sides_of = drawn(records, share, validation=0.05)
     for group in grouped(records):
         ids = {records[at].id for at in group}
-        assert ids <= train or ids <= test
+        assert any(ids <= side for side in sides_of)
+
+
+def test_a_validation_side_leaves_the_test_side_as_it_is() -> None:
+    records = [Record.born(text) for text in texts(100)]
+    train, test, validation = drawn(records, share=0.1, validation=0.2)
+    assert (len(train), len(test), len(validation)) == (70, 10, 20) and test == drawn(records, share=0.1)[1]
+    few = drawn(records[:3], share=0.4, validation=0.4)
+    assert [len(side) for side in few] == [1, 1, 1]
+
+
+def test_a_prompt_that_shows_a_held_out_record_is_not_trained_on() -> None:
+    records = [Record.born(text) for text in texts(40)]
+    test = drawn(records)[1]
+    at = next(n for n, record in enumerate(records) if record.id in test)
+    names = {"shows": records[at].id, "parent": "0" * 16, "harmless": records[at - 1].id}
+    asked = {
+        n: Record.born(f"{n} {texts(50)[-i]}", meta={"examples": f"x {v}"}) for i, (n, v) in enumerate(names.items(), 1)
+    }
+    held = Record.born(f"Other words than any {texts(60)[-1]}", parents=(names["parent"],))
+    table = to_table([*records, *asked.values(), held])
+    side = pl.Series("side", ["test" if i in (records[at].id, held.id) else "train" for i in table["id"]], dtype=SIDES)
+    left_out = {table["id"][place] for place in shown(table.lazy(), table["id"], side)}
+    assert left_out == {asked["shows"].id, asked["parent"].id}

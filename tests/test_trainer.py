@@ -32,7 +32,7 @@ def test_a_trainer_is_its_options_and_one_verb(tmp_path: Path) -> None:
     trainer.train(tmp_path, tmp_path / "out", seed=4, say=said.append)
     assert (tmp_path / "out/count").read_text() == "7"
     assert said == ["counted"]
-    assert trainer.written() == {"counts": {"plus": 2}}
+    assert trainer.written() == {"counts": {"split": "train", "plus": 2}}
     assert Counts.family == "trainers"
 
 

@@ -75,21 +75,22 @@ def mark_done(into: Path, plan: Plan) -> None:
     half.rename(into / DONE)
 
 
-def splits(dataset: Path, rows: str, columns: Sequence[str]) -> tuple[Split, Split | None]:
-    """The train split of the configuration `rows`, and its held-out one where there is one with rows."""
-    folder = dataset / rows
-    if not (folder / "train.parquet").is_file():
+def splits(dataset: Path, rows: str, columns: Sequence[str], split: str = "train") -> tuple[Split, Split | None]:
+    """The split of the configuration `rows` to train on, and its held-out one where there is one with rows: for
+    validation, else for tests."""
+    file = dataset / rows / f"{split}.parquet"
+    if not file.is_file():
         raise InputError(
-            f"there is no {folder / 'train.parquet'} to train on; make the dataset {rows} first "
-            f"(datasets: [{rows}] in the recipe)"
+            f"there is no {file} to train on; make the dataset {rows} first (datasets: [{rows}] in the recipe)"
         )
-    train = _split(folder / "train.parquet", columns)
+    train = _split(file, columns)
     if train.rows == 0:
         raise InputError(
             f"{train.file} has no rows to train on; see the report for why the records gave none, "
             "and make more records or loosen a filter"
         )
-    test = _split(folder / "test.parquet", columns) if (folder / "test.parquet").is_file() else None
+    held_out = [dataset / rows / f"{name}.parquet" for name in ("validation", "test")]
+    test = next((_split(path, columns) for path in held_out if path.is_file()), None)
     return train, test if test and test.rows else None
 
 

@@ -17,6 +17,9 @@ class Trainer(Plugin):
     rows: ClassVar[str]
     """The dataset configuration it trains on: sft, preference or quality."""
 
+    split: str = "train"
+    """Which split of the dataset it trains on: train, or the name of a phase of mix."""
+
     def check(self) -> None:
         """Raise now what would fail later: a missing package or model, an argument TRL does not know."""
 

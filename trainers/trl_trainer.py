@@ -60,7 +60,7 @@ class TrlTrainer(Trainer):
 
     def plan(self, dataset: Path, seed: int) -> Plan:
         """Raises InputError when the rows are missing or have other columns."""
-        train, test = splits(dataset, self.rows, ("prompt", *self.answers))
+        train, test = splits(dataset, self.rows, ("prompt", *self.answers), self.split)
         options = self.model_dump(mode="json")
         return Plan(self.kind, options, seed, train, test, weights_of(self.model))
 

@@ -15,7 +15,7 @@ from pydantic import Field
 from tuneworks.factory.dice import Dice
 from tuneworks.factory.engine import Engine
 from tuneworks.factory.flight import in_order
-from tuneworks.factory.formats.examples import Examples, example_of, lone_task
+from tuneworks.factory.formats.examples import EXAMPLES, Examples, example_of, lone_task
 from tuneworks.factory.formats.layouts import LAYOUTS, THINK, with_examples
 from tuneworks.factory.formats.reasoning import Reasoning, gold_answer
 from tuneworks.factory.generator import Generator
@@ -114,7 +114,8 @@ class _Making:
             return None
         layout = self.dice.random(form, "layout", record.id).choice(LAYOUTS[language_of(task)])
         text = with_examples(layout, task.strip(), [(e.task, e.answer) for e in shown])
-        return variant(record, text, answers, form, checked)
+        made = variant(record, text, answers, form, checked)
+        return made.with_meta(**{EXAMPLES: " ".join(e.id for e in shown)})
 
 
 def variant(record: Record, text: str, answers: Sequence[Answer], form: Format, checked: bool = False) -> Record:

@@ -11,9 +11,13 @@ from tuneworks.factory.rouge import unicode_tokens
 MOST_WORDS = 200
 """Most words of a task with its answer that is shown as an example."""
 
+EXAMPLES = "examples"
+"""The fact that names the records a prompt shows as examples, by their ids with spaces between."""
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
+    id: str
     task: str
     answer: str
     like: tuple[Fact, Fact]
@@ -29,7 +33,7 @@ def example_of(record: Record, answer: str) -> Example | None:
     task = lone_task(record)
     if not task or not answer.strip() or len(unicode_tokens(f"{task} {answer}")) > MOST_WORDS:
         return None
-    return Example(task.strip(), answer.strip(), likeness(record), language_of(task))
+    return Example(record.id, task.strip(), answer.strip(), likeness(record), language_of(task))
 
 
 def lone_task(record: Record) -> str | None:

@@ -8,7 +8,8 @@ import typer
 
 from tuneworks.pipelines import journal_pages, pages, why_pages
 from tuneworks.pipelines.cli.terminal import RUNS, RunName, Runs, console
-from tuneworks.pipelines.mix import quotas_made
+from tuneworks.pipelines.mixing.page import mixture
+from tuneworks.pipelines.mixing.parts import mixture_made
 from tuneworks.pipelines.reading import run_folder
 from tuneworks.pipelines.recipe import load_recipe
 from tuneworks.pipelines.refilter import briefs, refiltered
@@ -39,10 +40,14 @@ def look(
     pages.look(console, run_folder(run, runs), samples)
 
 
-def mix(run: RunName, runs: Runs = RUNS) -> None:
-    """Show what each source gives to the mixture, and by which rate."""
+def mix(
+    run: RunName,
+    runs: Runs = RUNS,
+    explain: Annotated[bool, typer.Option("--explain", help="Say why each quota is what it is.")] = False,
+) -> None:
+    """Show what each source gives to the mixture, by which rate, and how often it is gone through."""
     folder = run_folder(run, runs)
-    pages.mixture(console, quotas_made(load_recipe(str(folder / RECIPE)), folder))
+    mixture(console, *mixture_made(load_recipe(str(folder / RECIPE)), folder), explain)
 
 
 def why(

@@ -13,7 +13,7 @@ from tuneworks.filters.filter import Filter
 from tuneworks.filters.near_duplicates import NearDuplicates
 from tuneworks.filters.rouge import Rouge
 from tuneworks.filters.semantic_duplicates import SemanticDuplicates
-from tuneworks.pipelines.mix import quotas_of
+from tuneworks.pipelines.mixing.drawing import quotas_of
 from tuneworks.pipelines.planning import chances
 from tuneworks.pipelines.planning.asking import Asked, asked
 from tuneworks.pipelines.planning.chances import PASSED_PRIOR, PRIOR, Draws
@@ -115,7 +115,7 @@ class Forecast:
 
     def _quotas(self, befores: list[Flow]) -> dict[str, Draws]:
         """What each source gives, by the recipe's own rule."""
-        names = list(self.recipe.sources)
+        names = list(self.recipe.mixed_sources)
         rows = np.stack([np.round(flow.records) for flow in befores], axis=1).astype(int)
         ways, at = np.unique(rows, axis=0, return_inverse=True)
         given = [quotas_of(dict(zip(names, map(int, way), strict=True)), self.recipe.mix) for way in ways]

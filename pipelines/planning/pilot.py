@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from tuneworks.factory.engine import Completion
 from tuneworks.factory.record import fingerprint
 from tuneworks.pipelines.making import Making
-from tuneworks.pipelines.mix import quotas_of
+from tuneworks.pipelines.mixing.drawing import quotas_of
 from tuneworks.pipelines.models import opened_models
 from tuneworks.pipelines.planning.forecast import Forecast, Played
 from tuneworks.pipelines.planning.observed import Seen, observed
@@ -138,7 +138,7 @@ class _Building:
 
     def _expected(self, before: list[Seen]) -> Mapping[str, float]:
         """Records of each source in the run's mixture."""
-        ends = zip(self.recipe.sources, self._last(before), strict=True)
+        ends = zip(self.recipe.mixed_sources, self._last(before), strict=True)
         rows = {name: round(float(np.median(one.flow.records))) for name, one in ends}
         return {name: float(given.quota) for name, given in quotas_of(rows, self.recipe.mix).items()}
 
@@ -146,7 +146,7 @@ class _Building:
         """The forecast of each source's last step."""
         played = Forecast(self.recipe).played(before)
         ends = {step.source: one for step, one in zip(steps_of(self.recipe), played, strict=False)}
-        return [ends[name] for name in self.recipe.sources]
+        return [ends[name] for name in self.recipe.mixed_sources]
 
     def _cost(self, steps: list[Seen], seconds: float) -> PilotCost:
         paid, calls = self.notes.paid, [call for one in steps for call in one.calls]

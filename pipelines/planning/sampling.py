@@ -77,7 +77,7 @@ def sample_mixture(recipe: Recipe, step: Step, folder: Path, expected: Mapping[s
     """Write the mixture from what the pilot has of each source, in the proportions in which the run will have them;
     `expected` says how many records of each that is."""
     began, dice = time.monotonic(), Dice(recipe.seed, f"pilot {step.title}")
-    befores = zip(recipe.sources, step.takes, strict=True)
+    befores = zip(recipe.mixed_sources, step.takes, strict=True)
     made = ((name, folder / before) for name, before in befores if (folder / before / DONE).is_file())
     tables = {name: read_records(before) for name, before in made}
     had = {name: table.height for name, table in tables.items() if table.height}

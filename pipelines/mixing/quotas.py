@@ -2,8 +2,8 @@
 
 The rule is T5's and FLAN's (arXiv:1910.10683, 2109.01652): rate = min(scale x n, cap) ** (1/temperature), made to add
 up to 1, in that order. A temperature over 1 draws the rates together, so that small sources count for more. Quotas are
-whole numbers that add up exactly, by the largest remainder. No row is taken twice: what a source is too small to give
-is shared out among the others by the same rates.
+whole numbers that add up exactly, by the largest remainder. No row is taken more often than asked: what a source is
+too small to give is shared out among the others by the same rates. Rows stand for tokens where tokens are mixed.
 """
 
 import math
@@ -27,6 +27,11 @@ class Quota:
     fixed: bool = False
     """Whether the recipe gave its share."""
 
+    @property
+    def epochs(self) -> float:
+        """How many times it is gone through."""
+        return self.quota / self.rows if self.rows else 0.0
+
 
 def quotas(
     rows: Mapping[str, int],
@@ -35,14 +40,16 @@ def quotas(
     scale: float = 1.0,
     size: int | None = None,
     shares: Mapping[str, float] | None = None,
+    repeat: int = 1,
 ) -> dict[str, Quota]:
     """For each source. Without a `size` the mixture is as large as it can be while the rates hold exactly and no source
-    gives more than its rows or the cap. Raises nothing: a source without rows gives none."""
+    gives more than its rows, `repeat` times, or the cap. Raises nothing: a source without rows gives none."""
     fixed = {name: share for name, share in (shares or {}).items() if name in rows}
     weighs = {name: min(scale * n, cap if cap is not None else math.inf) for name, n in rows.items()}
     rates = _rates({name: w for name, w in weighs.items() if rows[name]}, temperature, fixed)
-    most = {name: rows[name] if cap is None or name in fixed else min(rows[name], cap) for name in rows}
-    limits, wanted = (most, _largest(rates, most)) if size is None else (rows, size)
+    held = {name: n * repeat for name, n in rows.items()}
+    most = {name: n if cap is None or name in fixed else min(n, cap) for name, n in held.items()}
+    limits, wanted = (most, _largest(rates, most)) if size is None else (held, size)
     shares_of = [rates.get(name, 0.0) for name in rows]
     given = shared_out([limits[name] for name in rows], shares_of, wanted)
     return {

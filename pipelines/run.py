@@ -12,8 +12,11 @@ from tuneworks.factory.generator import Generator
 from tuneworks.factory.seeds import read_seeds
 from tuneworks.pipelines.dataset import read_manifest, write_dataset
 from tuneworks.pipelines.dataset.writing import of_dataset
+from tuneworks.pipelines.hub.push import check_push
+from tuneworks.pipelines.hub.source import check_hub
 from tuneworks.pipelines.limits import Progress, require_prices, stopped
 from tuneworks.pipelines.making import Making
+from tuneworks.pipelines.mixing.lengths import check_tokenizer
 from tuneworks.pipelines.models import PLAIN, Asking, opened_models
 from tuneworks.pipelines.recipe import Recipe, Stage
 from tuneworks.pipelines.run_folder import DATASET, JOURNAL
@@ -33,6 +36,8 @@ class Built:
     replayed: int = 0
     usd: float = 0.0
     """What the calls cost that were asked."""
+    changed: bool = False
+    """Whether a step was made, or the dataset written."""
 
 
 def check(recipe: Recipe, replay: bool = False) -> None:
@@ -40,12 +45,18 @@ def check(recipe: Recipe, replay: bool = False) -> None:
     for source in recipe.sources.values():
         if source.file is not None:
             check_file(source.file)
+        elif source.hub is not None:
+            check_hub(source.hub, source.config, source.split, source.commit or source.revision)
         else:
             read_seeds(str(source.seeds), "")
     for work in (*recipe.every_stage, *recipe.train):
         if not (replay and isinstance(work, Generator)):
             work.check()
     require_prices(recipe)
+    if recipe.mix.by == "tokens" or recipe.pretraining is not None:
+        check_tokenizer(recipe.mix.tokenizer)
+    if recipe.push is not None:
+        check_push(recipe.push.repo, recipe.name, recipe.push.overwrite)
     if not replay and any(_asks(stage) for stage in recipe.every_stage):
         recipe.engine.check()
 
@@ -81,16 +92,22 @@ async def build(recipe: Recipe, folder: Path, watcher: Watcher, asking: Asking =
                 built.steps.append((step.title, counts))
     except BudgetReached as reached:  # the models are closed: all that was under way is answered, and counted
         raise stopped(reached.unit, engine.budget, progress) from reached
-    built.rows = _dataset(recipe, folder, made_again)
+    held = None if made_again else _rows_held(recipe, folder)
+    built.changed = held is None
+    built.rows = _dataset(recipe, folder) if held is None else held
     return built
 
 
-def _dataset(recipe: Recipe, folder: Path, made_again: bool) -> Mapping[str, Mapping[str, int]]:
-    """Write the dataset from the last step; it is cheap, so only an untouched one is left as it is."""
+def _rows_held(recipe: Recipe, folder: Path) -> Mapping[str, Mapping[str, int]] | None:
+    """The rows of the dataset that lies there, if it is what the recipe makes of the last records."""
     manifest = read_manifest(folder / DATASET)
-    if manifest is not None and not made_again and manifest.get("recipe") == of_dataset(recipe):
-        rows: Mapping[str, Mapping[str, int]] = manifest["rows"]
-        return rows
+    if manifest is None or manifest.get("recipe") != of_dataset(recipe):
+        return None
+    rows: Mapping[str, Mapping[str, int]] = manifest["rows"]
+    return rows
+
+
+def _dataset(recipe: Recipe, folder: Path) -> Mapping[str, Mapping[str, int]]:
     steps = steps_of(recipe)
     records = pl.scan_parquet(folder / steps[-1].folder / RECORDS)
     return write_dataset(records, recipe, folder / DATASET, _documents(recipe, folder, steps))

@@ -93,6 +93,8 @@ def _files(stage: Stage) -> list[str]:
 
 def _origin(source: Source) -> list[str]:
     """What the file holds, not where it lies: an edited file makes another step, a moved one does not."""
+    if source.hub is not None:
+        return [source.hub, source.config or "", source.split, source.commit or ""]
     path = seeds_file(source.seeds) if source.seeds else Path(str(source.file)).expanduser()
     return [_content(path), path.suffix]
 

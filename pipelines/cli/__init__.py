@@ -8,7 +8,7 @@ import typer
 
 from tuneworks import __version__
 from tuneworks.factory.errors import TuneworksError
-from tuneworks.pipelines.cli import building, looking, reference
+from tuneworks.pipelines.cli import building, looking, publishing, reference
 from tuneworks.pipelines.cli.terminal import USER_ERROR, console, problems
 
 app = typer.Typer(
@@ -39,11 +39,13 @@ app.command("build")(building.build_recipe)
 app.command("plan")(building.plan)
 app.command("train")(building.train)
 app.command("look")(looking.look)
+app.command("report")(looking.report)
 app.command("journal")(looking.journal)
 app.command("mix")(looking.mix)
 app.command("why")(looking.why)
 app.command("why-not")(looking.why_not)
 app.command("refilter")(looking.refilter)
+app.command("push")(publishing.push)
 app.command("kinds")(reference.kinds)
 app.command("schema")(reference.schema)
 app.command("recipe")(reference.recipe)

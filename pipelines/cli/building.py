@@ -9,6 +9,7 @@ import typer
 
 from tuneworks.factory.errors import BudgetReached
 from tuneworks.pipelines import pages, planning_pages
+from tuneworks.pipelines.cli.publishing import push
 from tuneworks.pipelines.cli.terminal import (
     LIMIT_REACHED,
     RUNS,
@@ -19,12 +20,14 @@ from tuneworks.pipelines.cli.terminal import (
     interruptible,
     problems,
 )
+from tuneworks.pipelines.hub.pinning import pinned
 from tuneworks.pipelines.initial import write_initial
 from tuneworks.pipelines.models import Asking
 from tuneworks.pipelines.planning import PILOT_ROWS
 from tuneworks.pipelines.planning import plan as planned
 from tuneworks.pipelines.reading import run_folder
 from tuneworks.pipelines.recipe import load_recipe, with_limits
+from tuneworks.pipelines.report import REPORT, write_report
 from tuneworks.pipelines.run import build, check
 from tuneworks.pipelines.run_folder import RECIPE, opened
 from tuneworks.pipelines.training import train_all
@@ -63,20 +66,25 @@ def build_recipe(
     """Build a recipe: make, filter, mix, write the dataset, train. Goes on where it stopped."""
     loaded = load_recipe(recipe)
     loaded = with_limits(loaded, tokens=max_tokens, usd=max_usd, hours=max_hours, rows=max_rows)
-    check(loaded, replay)
     folder = runs / loaded.name
+    loaded = pinned(loaded, folder, update)
+    check(loaded, replay)
     again = again_by(recipe, runs, journal)
     try:
         with interruptible(ANSWERS_KEPT, f"build {again}"), opened(loaded, folder, update):
             with Watching(console) as watcher:
                 built = asyncio.run(build(loaded, folder, watcher, Asking(journal, replay)))
             pages.built(console, built)
+            if built.changed or not (folder / REPORT).is_file():
+                write_report(folder)
             if train and loaded.train:
                 train_all(loaded, folder, console)
     except BudgetReached as reached:
         more = f"go on with a higher limit: tuneworks build {again} --max-{reached.unit}"
         problems.print(f"Stopped: {reached}. {ANSWERS_KEPT}; {more}", markup=False)
         raise typer.Exit(LIMIT_REACHED) from None
+    if loaded.push is not None:
+        push(str(folder), loaded.push.repo, runs, loaded.push.public, loaded.push.overwrite)
     pages.where_to_look(console, folder)
 
 
@@ -93,8 +101,9 @@ def plan(
 ) -> None:
     """Build a small pilot, and say what the whole run will ask, cost and keep."""
     loaded = with_limits(load_recipe(recipe), rows=max_rows)
-    check(loaded)
     folder = runs / loaded.name
+    loaded = pinned(loaded, folder)
+    check(loaded)
     try:
         with interruptible(ANSWERS_KEPT, f"plan {again_by(recipe, runs, None)}"), Watching(console) as watcher:
             made = asyncio.run(planned(loaded, folder, pilot, watcher))

@@ -13,6 +13,7 @@ from tuneworks.pipelines.mixing.parts import mixture_made
 from tuneworks.pipelines.reading import run_folder
 from tuneworks.pipelines.recipe import load_recipe
 from tuneworks.pipelines.refilter import briefs, refiltered
+from tuneworks.pipelines.report import write_report
 from tuneworks.pipelines.run_folder import RECIPE
 from tuneworks.pipelines.why_not import asked_record, judged
 
@@ -38,6 +39,11 @@ def look(
 ) -> None:
     """Show a run: its funnel, why things went, and samples of its dataset."""
     pages.look(console, run_folder(run, runs), samples)
+
+
+def report(run: RunName, runs: Runs = RUNS) -> None:
+    """Write a run's report, report.html: one page with all there is to see. A build writes it at its end."""
+    console.print(f"Wrote {write_report(run_folder(run, runs))}", highlight=False, markup=False)
 
 
 def mix(

@@ -21,7 +21,7 @@ def write_manifest(folder: Path, run: str, rows: Mapping[str, Mapping[str, int]]
     """Name every file that lies in the folder."""
     files = {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     content = {"made_by": MADE_BY, "run": run, "rows": rows, **facts, "files": files}
-    (folder / MANIFEST).write_text(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
+    (folder / MANIFEST).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:

@@ -32,7 +32,9 @@ class Source(Section):
     split: str = "train"
     """With `hub`, which split."""
     revision: str | None = None
-    """With `hub`, a branch, tag or commit. A run keeps the commit that it was built from."""
+    """With `hub`, a branch, a tag or a commit."""
+    commit: str | None = None
+    """With `hub`, the commit itself. A run writes the one that it was built from, and keeps to it."""
     licence: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.+-]*$")
     """Its licence, as the Hub writes it: apache-2.0, cc-by-4.0, cc-by-nc-4.0 ... It stands in the dataset's card."""
     stages: tuple[Stage, ...] = ()
@@ -48,7 +50,7 @@ class Source(Section):
     def _one_origin(self) -> Self:
         if sum(getattr(self, name) is not None for name in ORIGINS) != 1:
             raise ValueError("a source has either seeds, a file or hub; write one of them")
-        named = [name for name in ("config", "revision") if getattr(self, name) is not None]
+        named = [name for name in ("config", "revision", "commit") if getattr(self, name) is not None]
         named += ["split"] * (self.split != "train")
         if named and self.hub is None:
             raise ValueError(f"{named[0]} is of a dataset on the Hub; write hub: owner/name beside it, or remove it")

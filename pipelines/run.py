@@ -1,17 +1,22 @@
 """The run: steps in order, each leaving a folder; what is whole is not made again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
 from tuneworks.factory.engine import Completion
-from tuneworks.factory.errors import BudgetReached
+from tuneworks.factory.errors import BudgetReached, InputError
 from tuneworks.factory.generator import Generator
+from tuneworks.factory.record import fingerprint
 from tuneworks.factory.seeds import read_seeds
+from tuneworks.pipelines.audit.audited import audited_run
+from tuneworks.pipelines.audit.findings import as_json
+from tuneworks.pipelines.audit.limits import broken
+from tuneworks.pipelines.card import Told, card
 from tuneworks.pipelines.dataset import read_manifest, write_dataset
-from tuneworks.pipelines.dataset.writing import of_dataset
 from tuneworks.pipelines.hub.push import check_push
 from tuneworks.pipelines.hub.source import check_hub
 from tuneworks.pipelines.limits import Progress, require_prices, stopped
@@ -77,7 +82,6 @@ async def build(recipe: Recipe, folder: Path, watcher: Watcher, asking: Asking =
         progress.reply(reply.usage, replayed)
         watcher.reply(reply, replayed)
 
-    made_again = False
     journal = asking.journal or folder / JOURNAL
     try:
         async with opened_models(recipe, journal, asking.replay, seen, watcher.waits) as engine:
@@ -86,36 +90,60 @@ async def build(recipe: Recipe, folder: Path, watcher: Watcher, asking: Asking =
                 counts = counts_of(folder / step.folder, step.print)
                 reused = counts is not None
                 if counts is None:
-                    made_again, progress = True, Progress(step.title)
+                    progress = Progress(step.title)
                     counts = await making.make(step)
                 watcher.done(step.title, counts, reused)
                 built.steps.append((step.title, counts))
     except BudgetReached as reached:  # the models are closed: all that was under way is answered, and counted
         raise stopped(reached.unit, engine.budget, progress) from reached
-    held = None if made_again else _rows_held(recipe, folder)
+    held = _rows_held(recipe, folder)
     built.changed = held is None
-    built.rows = _dataset(recipe, folder) if held is None else held
+    built.rows = _dataset(recipe, folder, journal) if held is None else held
     return built
 
 
 def _rows_held(recipe: Recipe, folder: Path) -> Mapping[str, Mapping[str, int]] | None:
     """The rows of the dataset that lies there, if it is what the recipe makes of the last records."""
     manifest = read_manifest(folder / DATASET)
-    if manifest is None or manifest.get("recipe") != of_dataset(recipe):
+    if manifest is None or manifest.get("made_of") != _made_of(recipe):
         return None
     rows: Mapping[str, Mapping[str, int]] = manifest["rows"]
     return rows
 
 
-def _dataset(recipe: Recipe, folder: Path) -> Mapping[str, Mapping[str, int]]:
-    steps = steps_of(recipe)
-    records = pl.scan_parquet(folder / steps[-1].folder / RECORDS)
-    return write_dataset(records, recipe, folder / DATASET, _documents(recipe, folder, steps))
+def _made_of(recipe: Recipe) -> str:
+    """Stands for all that decides the dataset."""
+    ends = [step.print for step in (_last(recipe), _last_of_texts(recipe)) if step is not None]
+    named = {"name", "seed", "datasets", "holdout", "pretraining"}
+    licences = [source.licence for source in recipe.sources.values()]
+    phases = recipe.mix.model_dump(mode="json", include={"phases", "tokenizer"})
+    return fingerprint([ends, recipe.model_dump(mode="json", include=named), licences, phases])
 
 
-def _documents(recipe: Recipe, folder: Path, steps: Sequence[Step]) -> pl.LazyFrame | None:
-    """What the source of pretraining came to, where there is one."""
+def _dataset(recipe: Recipe, folder: Path, journal: Path) -> Mapping[str, Mapping[str, int]]:
+    """Write the dataset from the last step. Raises InputError where its pairs break a limit of the recipe's audit."""
+    last, texts = folder / _last(recipe).folder, _last_of_texts(recipe)
+    audit = audited_run(folder, last) if "preference" in recipe.datasets else None
+    if audit is not None and (found := broken(audit, recipe.audit)):
+        raise InputError(f"no dataset was written, for its pairs break limits of the audit: {'; '.join(found)}")
+    told = Told(recipe, folder, journal, audit)
+    return write_dataset(
+        pl.scan_parquet(last / RECORDS),
+        recipe,
+        folder / DATASET,
+        pl.scan_parquet(folder / texts.folder / RECORDS) if texts is not None else None,
+        partial(card, told),
+        made_of=_made_of(recipe),
+        **({"audit": as_json(audit)} if audit is not None else {}),
+    )
+
+
+def _last(recipe: Recipe) -> Step:
+    return steps_of(recipe)[-1]
+
+
+def _last_of_texts(recipe: Recipe) -> Step | None:
+    """Where the texts of pretraining end, if there are any."""
     if recipe.pretraining is None:
         return None
-    last = [step for step in steps if step.source == recipe.pretraining.source][-1]
-    return pl.scan_parquet(folder / last.folder / RECORDS)
+    return [step for step in steps_of(recipe) if step.source == recipe.pretraining.source][-1]

@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 
 from tuneworks.factory.plugin import Plugin
 from tuneworks.pipelines import catalog
-from tuneworks.pipelines.recipe import Holdout, Limits, Mix, Pretraining, Push, Recipe, Source
+from tuneworks.pipelines.recipe import AuditLimits, Holdout, Limits, Mix, Pretraining, Push, Recipe, Source
 from tuneworks.trainers.rows import VIEWS
 
 
@@ -50,6 +50,7 @@ def _recipe() -> dict[str, Any]:
         "holdout": {"anyOf": [share, Holdout.model_json_schema()]},
         "pretraining": Pretraining.model_json_schema(),
         "train": _list(_specs("trainers")),
+        "audit": AuditLimits.model_json_schema(),
         "limits": Limits.model_json_schema(),
         "push": {"anyOf": [text, Push.model_json_schema()]},
     }

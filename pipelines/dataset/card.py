@@ -1,31 +1,39 @@
-"""The card of a dataset: its README.md, whose front matter the Hub and `datasets` read."""
+"""What every card of a dataset must have: front matter that tells `datasets` which files are which configuration."""
 
-import json
 from collections.abc import Mapping
 
 import yaml
 
-from tuneworks.pipelines.recipe import Recipe
-
 CARD = "README.md"
 
+Rows = Mapping[str, Mapping[str, int]]
 
-def card(recipe: Recipe, counts: Mapping[str, Mapping[str, int]]) -> str:
-    """The dataset's README.md: its front matter tells `datasets` which files are which configuration."""
+
+def front_matter(rows: Rows, **facts: object) -> str:
+    """The YAML block at the top of a README.md; facts without a value are left out."""
     configs = [
         {
             "config_name": name,
-            "data_files": [{"split": s, "path": f"{name}/{s}.parquet"} for s, count in rows.items() if count],
+            "data_files": [{"split": split, "path": f"{name}/{split}.parquet"} for split, n in counts.items() if n],
         }
-        for name, rows in counts.items()
-        if any(rows.values())
+        for name, counts in rows.items()
+        if any(counts.values())
     ]
-    front = yaml.safe_dump({"configs": configs, "tags": ["synthetic", "tuneworks"]}, sort_keys=False)
-    lines = [f"| {name} | {split} | {count} |" for name, rows in counts.items() for split, count in rows.items()]
-    table = "\n".join(["| configuration | split | rows |", "|---|---|---|", *lines])
-    load = f'datasets.load_dataset("path/to/this/folder", "{configs[0]["config_name"]}")' if configs else ""
+    held = {name: value for name, value in facts.items() if value}
+    return f"---\n{yaml.safe_dump({**held, 'configs': configs}, sort_keys=False, allow_unicode=True)}---\n"
+
+
+def plain_card(rows: Rows) -> str:
+    """The card of a dataset that was written without a run."""
+    return f"{front_matter(rows, tags=['tuneworks'])}\n{loading(rows)}\n"
+
+
+def loading(rows: Rows) -> str:
+    """How to load it, in Python."""
+    name = next((name for name, counts in rows.items() if any(counts.values())), None)
+    if name is None:
+        return "It holds no rows."
     return (
-        f"---\n{front}---\n\n# {recipe.name}\n\nMade with Tuneworks by the engine "
-        f"`{json.dumps(recipe.engine.written(), ensure_ascii=False)}`, seed {recipe.seed}.\n\n{table}\n\n"
-        f"Rows are conversational in TRL's format; load them with `{load}`.\n"
+        "```python\nfrom datasets import load_dataset\n\n"
+        f'rows = load_dataset("PLACE", "{name}")  # this folder, or its name on the Hub\n```'
     )

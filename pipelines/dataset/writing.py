@@ -5,7 +5,7 @@ them as they are. The folder appears whole or not at all. Records pass slice by 
 """
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from typing import Any
 import polars as pl
 
 from tuneworks.factory.dice import Dice
-from tuneworks.factory.record import Record, fingerprint, from_table, to_table
-from tuneworks.pipelines.dataset.card import CARD, card
+from tuneworks.factory.record import Record, from_table, to_table
+from tuneworks.pipelines.dataset.card import CARD, plain_card
 from tuneworks.pipelines.dataset.manifest import write_manifest
 from tuneworks.pipelines.dataset.membership import Mask, members
 from tuneworks.pipelines.dataset.pretraining import PRETRAINING, Texts, write_texts
@@ -30,9 +30,15 @@ SLICE = 10_000
 
 
 def write_dataset(
-    records: pl.LazyFrame | Sequence[Record], recipe: Recipe, folder: Path, documents: pl.LazyFrame | None = None
+    records: pl.LazyFrame | Sequence[Record],
+    recipe: Recipe,
+    folder: Path,
+    documents: pl.LazyFrame | None = None,
+    card: Callable[[Rows], str] = plain_card,
+    **facts: Any,
 ) -> Rows:
-    """Write every configuration the recipe asks for; `documents` are those that pretraining takes."""
+    """Write every configuration the recipe asks for. `documents` are those that pretraining takes, `card` writes the
+    README.md, and `facts` stand in the manifest."""
     table = records if isinstance(records, pl.LazyFrame) else to_table(records).lazy()
     half = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(half, ignore_errors=True)
@@ -41,21 +47,15 @@ def write_dataset(
     sources = table.select("source").collect()["source"]
     splits = members(side, sources, recipe.mix.phases, Dice(recipe.seed, "phases"))
     rows = _write_views(table, splits, recipe.datasets, half)
-    facts: dict[str, Any] = {"left_out": int((side == LEFT_OUT).sum())}
+    facts["left_out"] = int((side == LEFT_OUT).sum())
     if recipe.pretraining and documents is not None:
         texts = _carried(recipe, documents, table, (side == TRAIN).to_numpy(), half)
         rows[PRETRAINING], facts[PRETRAINING] = {TRAIN: texts.rows}, asdict(texts)
-    (half / CARD).write_text(card(recipe, rows), encoding="utf-8")
-    write_manifest(half, recipe.name, rows, recipe=of_dataset(recipe), **facts)
+    (half / CARD).write_text(card(rows), encoding="utf-8")
+    write_manifest(half, recipe.name, rows, **facts)
     shutil.rmtree(folder, ignore_errors=True)
     half.rename(folder)
     return rows
-
-
-def of_dataset(recipe: Recipe) -> str:
-    """Stands for all of a recipe that decides how its last records are written."""
-    named = ["datasets", "holdout", "pretraining", "seed", "name"]
-    return fingerprint([recipe.model_dump(mode="json", include=set(named)), recipe.mix.model_dump(mode="json")])
 
 
 def _carried(recipe: Recipe, documents: pl.LazyFrame, table: pl.LazyFrame, trained: Mask, folder: Path) -> Texts:

@@ -1,5 +1,6 @@
 """Recipe: the YAML file a person writes."""
 
+from tuneworks.pipelines.audit.limits import AuditLimits
 from tuneworks.pipelines.mixing.options import Mix
 from tuneworks.pipelines.recipe.reading import (
     BUILTIN_FOLDER,
@@ -15,6 +16,7 @@ from tuneworks.pipelines.recipe.writing import decides, with_limits, written
 __all__ = [
     "BUILTIN_FOLDER",
     "DATASETS",
+    "AuditLimits",
     "Holdout",
     "Limits",
     "Mix",

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from tuneworks.factory.engine import EngineOptions
 from tuneworks.factory.engines.transformers import Transformers
 from tuneworks.filters.perplexity import Perplexity
+from tuneworks.pipelines.audit.limits import AuditLimits
 from tuneworks.pipelines.catalog import nearest
 from tuneworks.pipelines.mixing.options import Mix
 from tuneworks.pipelines.recipe.sections import Holdout, Limits, Pretraining, Push, Source, Stage
@@ -41,6 +42,8 @@ class Recipe(Section):
     stay on one side."""
     pretraining: Pretraining | None = None
     """Plain text carried beside the rows, as a configuration of its own: pretraining."""
+    audit: AuditLimits = AuditLimits()
+    """Largest shares of findings among the preference pairs; a build that is over one stops before it writes them."""
     train: tuple[Trainer, ...] = ()
     """Trainings, in order."""
     limits: Limits = Limits()

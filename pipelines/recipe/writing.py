@@ -9,7 +9,8 @@ from tuneworks.factory.plugin import Plugin
 from tuneworks.pipelines.recipe.recipe import Recipe
 from tuneworks.pipelines.recipe.sections import Source
 
-DECIDE_NOTHING = ("limits", "push")
+DECIDE_NOTHING = ("limits", "push", "audit")
+"""Sections of a recipe that may change without anything being made again."""
 
 
 def written(recipe: Recipe) -> str:

@@ -1,0 +1,1 @@
+"""Releases: a dataset checked against its manifest, and two of them compared."""

@@ -17,6 +17,7 @@ from tuneworks.factory.generator import Generator
 from tuneworks.factory.record import Record, Rejected, from_table, to_rejected_table, to_table
 from tuneworks.factory.seeds import read_seeds
 from tuneworks.filters.filter import Filter
+from tuneworks.filters.words import fact
 from tuneworks.pipelines.hub.source import rows_of_hub
 from tuneworks.pipelines.measuring import decided, measured, measured_asking
 from tuneworks.pipelines.mixing.mixture import draw, given, kept, note
@@ -61,6 +62,8 @@ class Making:
         began = time.monotonic()
         self.watcher.step(step.title, 0)
         kept, rejected = _tables(loaded(source, step))
+        if source.seeds is None:
+            self.watcher.read(_layouts(kept))
         return write_step(self.folder / step.folder, step, kept.height + rejected.height, kept, rejected, began)
 
     async def _generated(self, step: Step, work: Generator) -> Counts:
@@ -152,3 +155,9 @@ def _tables(items: Iterable[Record | Rejected]) -> tuple[pl.DataFrame, pl.DataFr
         kept.append(to_table([item for item in batch if isinstance(item, Record)]))
         rejected.append(to_rejected_table([item for item in batch if isinstance(item, Rejected)]))
     return pl.concat(kept), pl.concat(rejected)
+
+
+def _layouts(kept: pl.DataFrame) -> dict[str, int]:
+    """How many rows were read in which layout, the most common first."""
+    named = kept.select(layout=fact("layout")).drop_nulls().to_series().value_counts(sort=True)
+    return dict(named.sort("count", "layout", descending=[True, False]).iter_rows())

@@ -1,5 +1,6 @@
 """Who is told how a build goes on."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from tuneworks.factory.engine import Completion
@@ -10,6 +11,9 @@ class Watcher(Protocol):
     """Told how a build goes on; the command line draws it."""
 
     def step(self, title: str, total: int) -> None: ...
+
+    def read(self, layouts: Mapping[str, int]) -> None:
+        """In which layouts a source's rows were recognised, and how many in each."""
 
     def item(self, kept: bool) -> None: ...
 

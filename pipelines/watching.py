@@ -1,6 +1,7 @@
 """What a build shows while it works: a live line on a terminal, plain lines elsewhere."""
 
 import time
+from collections.abc import Mapping
 from types import TracebackType
 
 from rich.console import Console
@@ -37,7 +38,7 @@ class Watching:
         self._total = self._replies = self._replayed = self._tokens = self._measured = 0
         self._kept = self._rejected = 0
         self._usd = 0.0
-        self._waits = self._waited = ""
+        self._waits = self._waited = self._layouts = ""
         self._began = self._spoke = time.monotonic()
 
     def __enter__(self) -> "Watching":
@@ -57,6 +58,10 @@ class Watching:
         if self._task is not None:
             self._progress.remove_task(self._task)
         self._task = self._progress.add_task(title, total=total or None, counts="")
+
+    def read(self, layouts: Mapping[str, int]) -> None:
+        some = ", ".join(f"{name} ({rows:,})" for name, rows in layouts.items())
+        self._layouts = some if len(layouts) != 1 else next(iter(layouts))
 
     def item(self, kept: bool) -> None:
         self._kept += kept
@@ -89,7 +94,9 @@ class Watching:
             self._task = None
         how = "already made" if reused else f"{counts.seconds:.0f} s"
         aside = f", {counts.aside} replies set aside" if counts.aside else ""
-        text = f"{title}: {counts.kept} kept, {counts.rejected} rejected{aside} ({how})"
+        read = f", read as {self._layouts}" if self._layouts else ""
+        text = f"{title}: {counts.kept} kept, {counts.rejected} rejected{aside}{read} ({how})"
+        self._layouts = ""
         self._console.print(text, style="dim" if reused else None, highlight=False)
 
     def _draw(self) -> None:

@@ -1,11 +1,15 @@
 """A watcher that says nothing, for builds that only their result is asked of."""
 
+from collections.abc import Mapping
+
 from tuneworks.factory.engine import Completion
 from tuneworks.pipelines.stages import Counts
 
 
 class Silent:
     def step(self, title: str, total: int) -> None: ...
+
+    def read(self, layouts: Mapping[str, int]) -> None: ...
 
     def item(self, kept: bool) -> None: ...
 

@@ -4,12 +4,15 @@ import json
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 from scripted_line import RECIPE, scripted_recipe
 from test_run import built
 
+from tuneworks.factory.errors import InputError
 from tuneworks.pipelines import catalog
 from tuneworks.pipelines.cli import main
+from tuneworks.pipelines.cli.terminal import room_for
 
 MADE_OF_FILE = """name: filed
 sources:
@@ -130,7 +133,6 @@ def test_look_and_why_tell_a_rows_life(
     page = capsys.readouterr().out
     assert all(title in page for title, _ in result.steps)
     assert "Why made.self_instruct rejected" in page and "preference" in page
-    import polars as pl
 
     row = pl.read_parquet(folder / "runs/scripted/dataset/sft/train.parquet").row(0, named=True)
     assert run(monkeypatch, "why", "scripted", row["id"][:10]) == 0
@@ -205,3 +207,26 @@ def test_mix_says_what_each_source_gives(
     (folder / "runs/m/03-mix/done.json").unlink()
     assert run(monkeypatch, "mix", "m") == 2
     assert "are not mixed yet; make them with: tuneworks build" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("layout", [["instruction", "output"], ["prompt"]])
+def test_a_build_says_in_which_layout_it_read_a_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], layout: list[str]
+) -> None:
+    row = {name: f"Name a fish of {name}." for name in layout}
+    (folder / "rows.jsonl").write_text(json.dumps(row))
+    (folder / "m.yaml").write_text("name: m\nsources: {rows: {file: rows.jsonl}}\ndatasets: [sft]\n")
+    assert run(monkeypatch, "build", "m.yaml") == 0
+    read = {"instruction": "alpaca", "prompt": "prompt"}[layout[0]]
+    assert f"rows.file: 1 kept, 0 rejected, read as {read} (" in capsys.readouterr().out
+
+
+def test_a_full_disk_is_told_whoever_runs_into_it(tmp_path: Path) -> None:
+    full, place = Path("/dev/full"), tmp_path / "run"
+    with pytest.raises(InputError, match=f"the disk that holds {place} is full; make room"), room_for(place):
+        pl.DataFrame({"a": range(100_000)}).lazy().sink_parquet(full)
+    with pytest.raises(InputError, match="is full"), room_for(tmp_path), full.open("w") as file:
+        file.write("x" * 100_000)
+        file.flush()
+    with pytest.raises(pl.exceptions.ColumnNotFoundError), room_for(tmp_path):
+        pl.DataFrame({"a": [1]}).select("b")

@@ -19,6 +19,7 @@ from tuneworks.pipelines.cli.terminal import (
     console,
     interruptible,
     problems,
+    room_for,
 )
 from tuneworks.pipelines.hub.pinning import pinned
 from tuneworks.pipelines.initial import write_initial
@@ -71,7 +72,7 @@ def build_recipe(
     check(loaded, replay)
     again = again_by(recipe, runs, journal)
     try:
-        with interruptible(ANSWERS_KEPT, f"build {again}"), opened(loaded, folder, update):
+        with interruptible(ANSWERS_KEPT, f"build {again}"), room_for(folder), opened(loaded, folder, update):
             with Watching(console) as watcher:
                 built = asyncio.run(build(loaded, folder, watcher, Asking(journal, replay)))
             pages.built(console, built)
@@ -105,7 +106,11 @@ def plan(
     loaded = pinned(loaded, folder)
     check(loaded)
     try:
-        with interruptible(ANSWERS_KEPT, f"plan {again_by(recipe, runs, None)}"), Watching(console) as watcher:
+        with (
+            interruptible(ANSWERS_KEPT, f"plan {again_by(recipe, runs, None)}"),
+            room_for(folder),
+            Watching(console) as watcher,
+        ):
             made = asyncio.run(planned(loaded, folder, pilot, watcher))
     except BudgetReached as reached:
         problems.print(f"The pilot was stopped: {reached}. Plan with a higher limit.", markup=False)
@@ -119,5 +124,9 @@ def train(run: RunName, runs: Runs = RUNS) -> None:
     recipe = load_recipe(str(folder / RECIPE))
     for trainer in recipe.train:
         trainer.check()
-    with interruptible("Finished trainings are kept", f"train {run}"), opened(recipe, folder, update=False):
+    with (
+        interruptible("Finished trainings are kept", f"train {run}"),
+        room_for(folder),
+        opened(recipe, folder, update=False),
+    ):
         train_all(recipe, folder, console)

@@ -56,8 +56,11 @@ def parse(row: object, where: str) -> Iterator[Parsed]:
 
 
 def _parsed(row: Row, where: str) -> Parsed:
+    sides = [name for name in SIDES if name in row]
+    if len(sides) == 1:
+        raise InputError(_of_no_layout({sides[0]: None}, where))
     asked = _asked(row, where)
-    if all(name in row for name in SIDES):
+    if sides:
         return _pair(asked, row, where)
     names = [name for name in ANSWERS if name in row]
     said = [[*asked.prompt, *_said(row[name], f"{name} of {where}")] for name in names]
@@ -89,8 +92,21 @@ def _asked(row: Row, where: str) -> Parsed:
     for column in DOCUMENTS:
         if column in row:
             return Parsed("document", [Message("user", _text(row, column, where).strip())], facts={"document": True})
+    raise InputError(_of_no_layout(row, where))
+
+
+def _of_no_layout(row: Row, where: str) -> str:
+    """The layout that needs the fewest columns more, and which."""
+    needed = [("instruction",), *((name,) for name in (*CONVERSATIONS, *DOCUMENTS)), WORKED, SIDES]
+    near = max(needed, key=lambda names: sum(name in row for name in names) / len(names))
+    missing = [name for name in near if name not in row]
+    has = f"{where} has {', '.join(row) or 'no columns'}"
+    if len(missing) < len(near):
+        return f"{has} and lacks {' and '.join(missing)}; add {'them' if len(missing) > 1 else 'it'}"
+    if any(name in row for name in ANSWERS):
+        return f"{has} and lacks what is asked; add a column instruction or prompt"
     known = ", ".join(["instruction", *CONVERSATIONS, *DOCUMENTS])
-    raise InputError(f"{where} has none of {known}, or chosen and rejected; it has {', '.join(row) or 'nothing'}")
+    return f"{has}, and none of {known}, or chosen and rejected; rename its columns"
 
 
 def _history(row: Row, where: str) -> list[Message]:

@@ -119,6 +119,17 @@ def test_a_recipe_that_asks_no_model_says_so_and_how_many_rows_stay(tmp_path: Pa
     assert "USD" not in said and "calls" not in said
 
 
+@pytest.mark.real
+def test_a_mixture_by_tokens_is_planned_by_the_length_of_its_records(tmp_path: Path) -> None:
+    rows = [f"name the fish number {at} that swims in the lake {'and the sea ' * (at % 3)}" for at in range(3000)]
+    text = FILTERS_ALONE.replace("FILE", str(given(tmp_path, rows))) + "  - answer\nmix: {by: tokens, size: 4000}\n"
+    recipe = parse_recipe(text, "recipe.yaml").model_copy(update={"engine": Priced(trial=0)})
+    made, _ = planned(recipe, tmp_path / "planned")
+    counting = Counting()
+    asyncio.run(build_in(tmp_path / "whole", recipe, counting))
+    assert made.total.calls.low <= counting.calls <= made.total.calls.high < 1.2 * counting.calls
+
+
 def test_a_step_that_keeps_nothing_gets_an_upper_bound_and_what_follows_is_unknown(tmp_path: Path) -> None:
     text = FILTERS_ALONE.replace("FILE", str(given(tmp_path, ["too short"] * 60))) + "  - answer\n"
     recipe = parse_recipe(text, "recipe.yaml").model_copy(update={"engine": Priced(trial=0)})

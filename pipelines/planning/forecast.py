@@ -13,12 +13,12 @@ from tuneworks.filters.filter import Filter
 from tuneworks.filters.near_duplicates import NearDuplicates
 from tuneworks.filters.rouge import Rouge
 from tuneworks.filters.semantic_duplicates import SemanticDuplicates
-from tuneworks.pipelines.mixing.drawing import quotas_of
 from tuneworks.pipelines.planning import chances
 from tuneworks.pipelines.planning.asking import Asked, asked
 from tuneworks.pipelines.planning.chances import PASSED_PRIOR, PRIOR, Draws
 from tuneworks.pipelines.planning.durations import Load, Pace, measuring
 from tuneworks.pipelines.planning.growing import Growth, growth
+from tuneworks.pipelines.planning.lengths import records_given
 from tuneworks.pipelines.planning.observed import Seen
 from tuneworks.pipelines.recipe import Recipe, Source
 from tuneworks.pipelines.stages import Step, steps_of
@@ -106,20 +106,21 @@ class Forecast:
 
     def _mixed(self, seen: Seen, befores: list[Flow]) -> Played:
         taken = np.asarray(sum((flow.records for flow in befores), np.zeros(DRAWS)))
-        parts = self._quotas(befores)
+        parts = self._quotas(befores, seen.lengths)
         given = np.asarray(sum(parts.values(), np.zeros(DRAWS)))
         same = all(flow.same for flow in befores) and bool((given == np.round(taken)).all())
         compared = len(befores) == 1 and befores[0].compared
         flow = Flow(parts, same, compared)
         return Played(seen, taken, flow, None, measuring(seen.seconds, seen.taken, taken, self.rng))
 
-    def _quotas(self, befores: list[Flow]) -> dict[str, Draws]:
+    def _quotas(self, befores: list[Flow], lengths: Mapping[str, float]) -> dict[str, Draws]:
         """What each source gives, by the recipe's own rule."""
         names = list(self.recipe.mixed_sources)
         rows = np.stack([np.round(flow.records) for flow in befores], axis=1).astype(int)
         ways, at = np.unique(rows, axis=0, return_inverse=True)
-        given = [quotas_of(dict(zip(names, map(int, way), strict=True)), self.recipe.mix) for way in ways]
-        table = np.array([[way[name].quota for name in names] for way in given], dtype=np.float64)
+        counts = [dict(zip(names, map(int, way), strict=True)) for way in ways]
+        given = [records_given(one, lengths, self.recipe.mix) for one in counts]
+        table = np.array([[way[name] for name in names] for way in given], dtype=np.float64)
         return dict(zip(names, table[at.ravel()].T, strict=True))
 
     def _generated(self, work: Generator, seen: Seen, before: Flow, pace: Pace) -> Played:

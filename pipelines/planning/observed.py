@@ -1,7 +1,8 @@
 """What one step of the pilot showed, in numbers: all that the forecast goes by."""
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,8 @@ class Seen:
     fixed: tuple[Call, ...] = ()
     unit: tuple[Call, ...] = ()
     room: int = 512
+    lengths: Mapping[str, float] = field(default_factory=dict)
+    """Of a mixture by tokens, the mean tokens of each source's records."""
 
     @property
     def calls(self) -> tuple[Call, ...]:

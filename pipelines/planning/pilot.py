@@ -15,9 +15,10 @@ from pydantic import TypeAdapter
 from tuneworks.factory.engine import Completion
 from tuneworks.factory.record import fingerprint
 from tuneworks.pipelines.making import Making
-from tuneworks.pipelines.mixing.drawing import quotas_of
+from tuneworks.pipelines.mixing.parts import parts_of
 from tuneworks.pipelines.models import opened_models
 from tuneworks.pipelines.planning.forecast import Forecast, Played
+from tuneworks.pipelines.planning.lengths import mean_lengths, records_given
 from tuneworks.pipelines.planning.observed import Seen, observed
 from tuneworks.pipelines.planning.observing import Notes, Observed
 from tuneworks.pipelines.planning.outcome import PilotCost
@@ -100,7 +101,9 @@ class _Building:
             return self._loaded(step, step.work)
         if not any(self._records(name) for name in step.takes):
             return Seen(step.title, 0, 0, 0.0)
-        mixture = None if step.work or self._mixes_all(step, before) else self._expected(before)
+        mixing = step.work is None
+        lengths = mean_lengths(parts_of(self.little, self.folder), self.recipe.mix) if mixing else {}
+        mixture = self._expected(before, lengths) if mixing and not self._mixes_all(step, before) else None
         began, clock = time.perf_counter(), time.monotonic()
         if mixture is not None:
             sample_mixture(self.little, step, self.folder, mixture)
@@ -110,7 +113,7 @@ class _Building:
         self.watcher.done(step.title, counts, False)
         seconds = time.monotonic() - clock
         seen = observed(step, self.folder, counts, self.notes.take(), began, seconds)
-        return replace(seen, room=room)
+        return replace(seen, room=room, lengths=lengths)
 
     def _loaded(self, step: Step, source: Source) -> Seen:
         self.watcher.step(step.title, 0)
@@ -136,11 +139,11 @@ class _Building:
         whole = (flow.same and bool((flow.records == end).all()) for flow, end in zip(flows, ends, strict=True))
         return all(whole) and all(ends)
 
-    def _expected(self, before: list[Seen]) -> Mapping[str, float]:
+    def _expected(self, before: list[Seen], lengths: Mapping[str, float]) -> Mapping[str, float]:
         """Records of each source in the run's mixture."""
         ends = zip(self.recipe.mixed_sources, self._last(before), strict=True)
         rows = {name: round(float(np.median(one.flow.records))) for name, one in ends}
-        return {name: float(given.quota) for name, given in quotas_of(rows, self.recipe.mix).items()}
+        return records_given(rows, lengths, self.recipe.mix)
 
     def _last(self, before: list[Seen]) -> list[Played]:
         """The forecast of each source's last step."""

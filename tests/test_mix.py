@@ -198,6 +198,12 @@ def test_every_number_is_explained(tmp_path: Path) -> None:
     assert "it gives all it has, once; what it lacks, the others give by their rates" in explained(sources[1], options)
 
 
+def test_a_share_of_a_format_that_is_not_there_is_told(tmp_path: Path) -> None:
+    recipe, folder = mixed_run(tmp_path, "{size: 4, formats: {few_shot: 0.5}}")
+    options, sources = mixture_made(recipe, folder)
+    assert "50% of few_shot was wanted; it has no more than 0 to give" in explained(sources[0], options)
+
+
 @pytest.mark.parametrize(
     ("mix", "sentence"),
     [

@@ -130,3 +130,11 @@ def test_a_prompt_that_shows_a_held_out_record_is_not_trained_on() -> None:
     side = pl.Series("side", ["test" if i in (records[at].id, held.id) else "train" for i in table["id"]], dtype=SIDES)
     left_out = {table["id"][place] for place in shown(table.lazy(), table["id"], side)}
     assert left_out == {asked["shows"].id, asked["parent"].id}
+
+
+def test_a_copy_is_trained_on_but_not_held_out_again() -> None:
+    records = [Record.born(text) for text in texts(40)]
+    copies = [Record.born(f"{r.prompt_text} ", parents=(r.id,), meta={"copy": 2}) for r in records]
+    train, test, _ = drawn([*records, *copies])
+    assert test and not test & {copy.id for copy in copies}
+    assert {copy.id for copy, record in zip(copies, records, strict=True) if record.id in train} <= train

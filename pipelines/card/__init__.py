@@ -1,8 +1,9 @@
 """The card of a dataset: what the Hub shows of it, and all that whoever trains on it should know."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -11,8 +12,9 @@ from tuneworks.pipelines.audit.findings import Audit
 from tuneworks.pipelines.card.counts import Counted, counted_records, quantiles
 from tuneworks.pipelines.card.methods import METHODS, cited
 from tuneworks.pipelines.card.terms import licence_of, licences, model_of, restrictions
-from tuneworks.pipelines.card.weaknesses import weaknesses
+from tuneworks.pipelines.card.weaknesses import asks, weaknesses
 from tuneworks.pipelines.dataset.card import front_matter, loading
+from tuneworks.pipelines.dataset.pretraining import PRETRAINING
 from tuneworks.pipelines.limits import engines_of
 from tuneworks.pipelines.mixing.parts import mixture_made
 from tuneworks.pipelines.reading import Made, steps_made
@@ -35,6 +37,9 @@ VIEWS = {
 
 NO_RESTRICTIONS = "None of its sources or models is known to restrict what may be done with it."
 
+SHORT = 0.95
+"""Of the plain text that is wanted, what must be there so that nothing is said."""
+
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10**7, "1M<n<10M"))
 
 
@@ -49,14 +54,14 @@ class Told:
     audit: Audit | None
 
 
-def card(told: Told, rows: Rows) -> str:
+def card(told: Told, rows: Rows, facts: Mapping[str, Any]) -> str:
     recipe = told.recipe
     counted = counted_records(told.run / steps_of(recipe)[-1].folder / RECORDS)
     parts = [
         f"# {recipe.name}",
         _first_words(recipe),
         loading(rows),
-        _rows(rows),
+        "\n\n".join([_rows(rows), *_beside(facts)]),
         _section("How it was made", _made(told)),
         _section("Where it came from", _sources(told)),
         _section("What it is like", _like(counted, told.audit)),
@@ -76,13 +81,13 @@ def _front(recipe: Recipe, counted: Counted, rows: Rows) -> dict[str, object]:
         "license": held[0] if len(held) == 1 else held,
         "size_categories": [next((name for most, name in SIZES if total < most), "n>10M")],
         "task_categories": ["text-generation"],
-        "tags": ["tuneworks", *(["synthetic"] if recipe.every_stage else []), *rows],
+        "tags": ["tuneworks", *(["synthetic"] if asks(recipe) else []), *rows],
     }
 
 
 def _first_words(recipe: Recipe) -> str:
     models = ", ".join(dict.fromkeys(f"`{model_of(engine)}`" for engine in engines_of(recipe)))
-    asked = f" The model asked was {models}." if any(s for s in recipe.every_stage) else ""
+    asked = f" The model asked was {models}." if asks(recipe) else ""
     return f"Made with Tuneworks, seed {recipe.seed}.{asked} `recipe.yaml` makes it again."
 
 
@@ -94,6 +99,20 @@ def _rows(rows: Rows) -> str:
         if count
     ]
     return _table(("configuration", "split", "rows", "what it is"), lines)
+
+
+def _beside(facts: Mapping[str, Any]) -> Iterator[str]:
+    """What the rows do not show: records left out, and plain text that was wanted and not there."""
+    if facts.get("left_out"):
+        yield (
+            f"{facts['left_out']:,} records are in no split: their prompts show a held-out record as an example, or "
+            "they are copies of one."
+        )
+    texts = facts.get(PRETRAINING)
+    if texts:
+        share = texts["tokens"] / max(1, texts["tokens"] + texts["beside"])
+        short = "" if texts["tokens"] >= SHORT * texts["wanted"] else "; the source has no more"
+        yield f"The plain text has {texts['tokens']:,} tokens, {share:.1%} of all that is trained on{short}."
 
 
 def _made(told: Told) -> str:

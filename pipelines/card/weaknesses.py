@@ -20,9 +20,14 @@ def weaknesses(recipe: Recipe, audit: Audit | None, rows: Mapping[str, Mapping[s
     return [*_of_recipe(recipe), *(_of_pairs(audit) if audit is not None else []), *_of_rows(rows)]
 
 
+def asks(recipe: Recipe) -> bool:
+    """Whether a model writes anything in it; formats, for one, may ask none."""
+    return any(isinstance(stage, Generator) and stage.calls(1000) > 0 for stage in recipe.every_stage)
+
+
 def _of_recipe(recipe: Recipe) -> Iterator[str]:
     kinds = {stage.kind for stage in recipe.every_stage}
-    if any(isinstance(stage, Generator) for stage in recipe.every_stage):
+    if asks(recipe):
         yield "A model wrote part of it. Nobody checked its facts, and what the model gets wrong stands here as right."
         if is_ours(recipe.engine):
             yield "The model that wrote it has 135 million parameters: many answers are weak, some are wrong or silly."

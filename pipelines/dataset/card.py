@@ -1,6 +1,7 @@
 """What every card of a dataset must have: front matter that tells `datasets` which files are which configuration."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import yaml
 
@@ -23,7 +24,7 @@ def front_matter(rows: Rows, **facts: object) -> str:
     return f"---\n{yaml.safe_dump({**held, 'configs': configs}, sort_keys=False, allow_unicode=True)}---\n"
 
 
-def plain_card(rows: Rows) -> str:
+def plain_card(rows: Rows, facts: Mapping[str, Any]) -> str:
     """The card of a dataset that was written without a run."""
     return f"{front_matter(rows, tags=['tuneworks'])}\n{loading(rows)}\n"
 

@@ -3,7 +3,7 @@
 Records form a group where they have the same instruction, are nearly the same text, or come from the same record: a
 task and its harder versions, a conversation and its beginning. Whole groups go to one side. A record that a model wrote
 after seeing several others as examples is no relative of theirs: nothing was copied. A prompt that shows a held-out
-record as its example is left out of training.
+record as its example is left out of training, and a copy that a mixture took once more is not held out again.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +19,7 @@ from tuneworks.factory.overlap.bounds import Numbers
 from tuneworks.factory.overlap.join import self_join
 from tuneworks.factory.overlap.tokens import bags_of, shingles
 from tuneworks.filters.words import fact, instruction
+from tuneworks.pipelines.mixing.options import COPY
 
 NEAR, NGRAM = 0.7, 3
 """Two texts with at least this Jaccard similarity of their word n-grams, of so many words, are nearly the same."""
@@ -27,7 +28,7 @@ TRAIN, HELD_OUT = "train", ("test", "validation")
 """Held-out sides in the order in which they are drawn, so that a validation side does not change the test side."""
 
 LEFT_OUT = "left out"
-"""Of a record that would be trained on, but shows one that is held out."""
+"""Of a record that would be trained on, but shows one that is held out, and of a copy of one that is."""
 
 SIDES = pl.Enum([TRAIN, *HELD_OUT, LEFT_OUT])
 
@@ -48,7 +49,10 @@ def sides(table: pl.LazyFrame, shares: Mapping[str, float], dice: Dice) -> pl.Se
         drawn[rows] = SIDES.categories.to_list().index(name)
         order = [group for place, group in enumerate(order) if place not in chosen]
     side = pl.Series("side", SIDES.categories, dtype=SIDES).gather(drawn)
-    return side.scatter(shown(table, ids, side), LEFT_OUT) if wanted else side
+    if not wanted:
+        return side
+    copies = table.select(fact(COPY).is_not_null()).collect().to_series() & (side != TRAIN)
+    return side.scatter(pl.concat([shown(table, ids, side), copies.arg_true()]), LEFT_OUT)
 
 
 def _drawn(order: Sequence[Numbers], wanted: float) -> set[int]:

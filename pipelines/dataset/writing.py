@@ -25,6 +25,9 @@ from tuneworks.trainers.rows import VIEWS, View
 Rows = dict[str, dict[str, int]]
 """Rows by configuration and split."""
 
+Card = Callable[[Rows, Mapping[str, Any]], str]
+"""Writes the README.md from the rows and from what the manifest says beside them."""
+
 SLICE = 10_000
 """Records that are Python objects at a time."""
 
@@ -34,7 +37,7 @@ def write_dataset(
     recipe: Recipe,
     folder: Path,
     documents: pl.LazyFrame | None = None,
-    card: Callable[[Rows], str] = plain_card,
+    card: Card = plain_card,
     **facts: Any,
 ) -> Rows:
     """Write every configuration the recipe asks for. `documents` are those that pretraining takes, `card` writes the
@@ -51,7 +54,7 @@ def write_dataset(
     if recipe.pretraining and documents is not None:
         texts = _carried(recipe, documents, table, (side == TRAIN).to_numpy(), half)
         rows[PRETRAINING], facts[PRETRAINING] = {TRAIN: texts.rows}, asdict(texts)
-    (half / CARD).write_text(card(rows), encoding="utf-8")
+    (half / CARD).write_text(card(rows, facts), encoding="utf-8")
     write_manifest(half, recipe.name, rows, **facts)
     shutil.rmtree(folder, ignore_errors=True)
     half.rename(folder)

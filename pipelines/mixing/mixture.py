@@ -12,12 +12,9 @@ from tuneworks.factory.dice import Dice
 from tuneworks.factory.record import SCHEMA, fingerprint
 from tuneworks.pipelines.mixing.drawing import Drawn, drawn
 from tuneworks.pipelines.mixing.facts import facts
-from tuneworks.pipelines.mixing.options import Mix
+from tuneworks.pipelines.mixing.options import COPY, Mix
 
 MIXTURE = "mixture.json"
-
-COPY = "copy"
-"""The fact of a record that was taken before: 2 for its second time, and so on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,5 +87,8 @@ class Mix(Section):
         return next((name for name, phase in self.phases.items() if source in phase.sources), None)
 
 
+COPY = "copy"
+"""The fact of a record that was taken before: 2 for its second time, and so on."""
+
 RESERVED = ("train", "validation", "test", "all")
 """Names of splits that are no phases; `all` is `datasets`' own word."""

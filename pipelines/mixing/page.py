@@ -8,6 +8,9 @@ from rich.table import Table
 from tuneworks.pipelines.mixing.mixture import Given
 from tuneworks.pipelines.mixing.options import Mix
 
+SHORT = 0.95
+"""Of a share that is wanted, what must be there so that nothing is said: tokens are met by whole records."""
+
 
 def mixture(console: Console, options: Mix, sources: Sequence[Given], explain: bool) -> None:
     _table(console, options, sources)
@@ -76,5 +79,10 @@ def _quota(one: Given, options: Mix) -> list[str]:
         lines.append(f"whole records come nearest with {one.amount:,} tokens")
     if one.formats:
         lines.append("by format: " + ", ".join(f"{count:,} {name}" for name, count in one.formats.items()))
+        lines += [
+            f"{share:.0%} of {form} was wanted; it has no more than {one.formats.get(form, 0):,} to give"
+            for form, share in options.formats.items()
+            if one.formats.get(form, 0) < SHORT * share * one.records
+        ]
     lines.append(f"it is gone through {one.epochs:.2f} times: {one.records:,} records")
     return lines

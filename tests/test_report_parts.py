@@ -31,7 +31,7 @@ def test_records_of_every_step_add_up(held: Contents) -> None:
             went = flow.step.counts.rejected - flow.new_rejected
             assert flow.step.counts.taken == flow.passed + went + flow.used, flow.step.title
     assert (through["harder.evol_instruct"].new, through["harder.evol_instruct"].passed) == (8, 6)
-    assert "The sources gave 46 records, models made 8 more, and filters and checks rejected 12. " in funnel(
+    assert "The sources gave 46 records, steps made 8 more, and filters and checks rejected 12. " in funnel(
         held, gone(held)
     )
 

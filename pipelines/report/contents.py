@@ -43,9 +43,12 @@ class Contents:
 
     @property
     def ends(self) -> list[Made]:
-        """The steps whose records no other step took: of a whole run, the last one."""
+        """The steps whose records no other step took: of a whole run, the last one. Plain text for pretraining, which
+        is carried beside the records, is none of them."""
         taken = {before for step in self.steps for before in step.takes}
-        return [step for step in self.steps if step.folder not in taken]
+        texts = self.recipe.pretraining if self.recipe is not None else None
+        apart = (f"{texts.source}.",) if texts is not None else ()
+        return [s for s in self.steps if s.folder not in taken and not s.title.startswith(apart)]
 
     @property
     def kept(self) -> list[Path]:

@@ -97,7 +97,7 @@ def _sentence(run: Contents, through: list[Flow]) -> Html:
     left = sum(step.counts.kept for step in run.ends)
     parts = [f"The sources gave {counted(read, 'record')}"]
     if made:
-        parts.append(f", models made {made:,} more")
+        parts.append(f", steps made {made:,} more")
     if used:
         parts.append(f", {used:,} served as examples or were replaced by what was made of them")
     parts.append(f", and filters and checks rejected {went:,}. ")

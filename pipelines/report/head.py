@@ -36,8 +36,9 @@ def head(run: Contents, held: Summary | str) -> Html:
 
 
 def _about(run: Contents) -> str:
-    parts = [f"Made by {engine(run)}", f"seed {run.seed}"]
-    if between := asked_between(run):
+    between = asked_between(run)
+    parts = [f"Made by {engine(run)}" if between else "Made without a model", f"seed {run.seed}"]
+    if between:
         first, last = between
         parts.append(f"models were asked {_when(first)} to {_when(last, first)} UTC")
     return ", ".join(parts) + "."

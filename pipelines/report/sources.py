@@ -1,11 +1,15 @@
 """Sources: what each has, what it gave to the mixture and by which rate, and what of it is left."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
+import yaml
 
+from tuneworks.pipelines.mixing.mixture import MIXTURE
+from tuneworks.pipelines.mixing.options import Mix
 from tuneworks.pipelines.reading import Made
 from tuneworks.pipelines.report.contents import Contents
 from tuneworks.pipelines.report.features import Features
@@ -14,9 +18,6 @@ from tuneworks.pipelines.stages import RECORDS, rows_in
 
 MIXED = "mix"
 """Title of the step that puts the sources together."""
-
-NOTED = "mixture.json"
-"""What that step wrote about each source, where it did."""
 
 
 def sources(run: Contents, seen: Features) -> Html:
@@ -37,7 +38,7 @@ def sources(run: Contents, seen: Features) -> Html:
 
 
 def _noted(mixed: Made) -> dict[str, Mapping[str, Any]]:
-    path = mixed.folder / NOTED
+    path = mixed.folder / MIXTURE
     if not path.is_file():
         return {}
     return {one["source"]: one for one in json.loads(path.read_text(encoding="utf-8"))["sources"]}
@@ -54,8 +55,10 @@ def _row(
 def _rule(run: Contents) -> str:
     """What the recipe says of the mixture, as far as it differs from nothing."""
     mix = run.written.get("mix") or {}
-    held = [f"{name}: {value}" for name, value in mix.items() if value not in (None, {}, [])]
-    return f"mix: {{{', '.join(held)}}}" if held else "All records of all sources."
+    plain = Mix().model_dump(mode="json")
+    held = {name: value for name, value in mix.items() if value != plain.get(name)}
+    flow = yaml.safe_dump({"mix": held}, default_flow_style=True, sort_keys=False, width=math.inf)
+    return str(flow).strip()[1:-1] if held else "All records of all sources."
 
 
 def _bar(names: list[str], left: Mapping[str, int]) -> Html | None:

@@ -119,7 +119,7 @@ def test_what_cannot_be_used_is_there_with_its_reason(tmp_path: Path) -> None:
             {"instruction": "Add.", "output": "3"},
             "it lacks the columns chosen and rejected and has instruction, output",
         ),
-        ({"prompt": "Add.", "chosen": "3"}, "it lacks the columns rejected and has prompt, chosen"),
+        ({"prompt": "Add.", "chosen": "3"}, "has chosen and lacks rejected; add it"),
     ],
 )
 def test_a_file_without_pairs_names_the_missing_columns(tmp_path: Path, row: dict[str, str], lacks: str) -> None:

@@ -104,12 +104,12 @@ def test_a_recipe_that_cannot_be_read(run: Path) -> None:
 
 
 def with_engine(run: Path, **options: str) -> None:
-    """As if another engine had answered: it stands in the recipe and in the card."""
+    """As if another engine had answered: it stands in the recipe, and somebody wrote it into the card."""
     recipe = yaml.safe_load((run / "recipe.yaml").read_text())
     recipe["engine"] = {"openai": options}
     (run / "recipe.yaml").write_text(yaml.safe_dump(recipe, sort_keys=False))
     card = run / "dataset" / "README.md"
-    card.write_text(card.read_text().replace('{"scripted": {}}', json.dumps(recipe["engine"])))
+    card.write_text(f"{card.read_text()}\nMade by {json.dumps(recipe['engine'])}.\n")
     list_again(run)
 
 

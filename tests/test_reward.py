@@ -10,12 +10,13 @@ import polars as pl
 import pytest
 from scripted_line import ScriptedLine
 from silent import Silent
-from tiny_model import WORDS, build_tiny_model, ranked_records, toy_records, train_here, write_dataset
+from tiny_model import WORDS, build_tiny_model, ranked_records, seed_records, toy_records, train_here, write_dataset
 
 from tuneworks.factory.engine import Completion, Request
 from tuneworks.factory.engines.scripted import Scripted
 from tuneworks.factory.errors import InputError, RecipeError
 from tuneworks.factory.record import Answer, Record
+from tuneworks.factory.rewards.classifier import Classifier
 from tuneworks.pipelines.recipe import parse_recipe
 from tuneworks.pipelines.run import build
 from tuneworks.pipelines.run_folder import opened
@@ -159,39 +160,6 @@ def test_rewards_are_standardised_and_the_scale_is_kept(model: str, data: Path, 
 
 
 @pytest.mark.real
-def test_it_starts_from_a_trained_adapter(model: str, data: Path, tmp_path: Path) -> None:
-    """What supervised training taught is merged into the body before a new adapter is put on it."""
-    import torch
-
-    from tuneworks.trainers.lora import load_model
-    from tuneworks.trainers.reward_model import reward_model
-
-    train_here(Sft(model=model, args={**ARGS, "max_steps": 4}), data, tmp_path / "sft")
-    made = reward_model(str(tmp_path / "sft"), {}, "sft")
-    merged = load_model(str(tmp_path / "sft"), {}, merged=True)
-    tokens = torch.arange(3, 40)[None]
-    with torch.inference_mode():
-        bodies = [made.model.model(tokens).last_hidden_state, merged.model(tokens).last_hidden_state]
-        assert torch.equal(*bodies)
-        assert float(made.model(tokens).logits.abs().max()) == 0
-    trainer = Reward(model=str(tmp_path / "sft"), loss="all_pairs", lora={"r": 4}, args={**ARGS, "max_steps": 2})
-    train_here(trainer, data, tmp_path / "out")
-    assert read(tmp_path / "out/manifest.json")["lora"]["r"] == 4
-
-
-@pytest.mark.real
-def test_a_model_it_cannot_start_from_is_refused(tmp_path: Path, data: Path) -> None:
-    from tiny_rewards import build_llama
-
-    two = build_llama(tmp_path / "two", labels=("bad", "good"))
-    with pytest.raises(InputError, match="is a classifier with 2 labels; name one with one"):
-        train_here(Reward(model=two, args=ARGS), data, tmp_path / "out")
-    one = build_llama(tmp_path / "one")
-    with pytest.raises(InputError, match="has no language-model head any more; set lm_weight to 0"):
-        train_here(Reward(model=one, lm_weight=0.1, args=ARGS), data, tmp_path / "again")
-
-
-@pytest.mark.real
 def test_rankings_with_an_answer_that_does_not_fit_are_left_out_and_counted(model: str, tmp_path: Path) -> None:
     answers = [Answer("red", scores={"reward": 1.0}), Answer("7 " * 75, scores={"reward": 0.0})]
     long = Record.born("Say red.", answers=answers)
@@ -245,3 +213,24 @@ def test_it_is_the_classifier_of_a_recipe(trained: Path, tmp_path: Path) -> None
             with torch.inference_mode():
                 again = float(scorer(torch.tensor([tokenizer(text)["input_ids"]])).logits)
             assert reward == pytest.approx(again, abs=1e-5)
+
+
+@pytest.mark.real
+@pytest.mark.timeout(240)
+def test_the_real_model_becomes_a_reward_model(tmp_path: Path) -> None:
+    data = write_dataset(tmp_path / "data", seed_records(8))
+    args = {"max_steps": 6, "learning_rate": 2e-3, "per_device_train_batch_size": 2}
+    train_here(Reward(loss="plackett_luce", lm_weight=0.1, args=args), data, tmp_path / "out")
+    metrics, manifest = read(tmp_path / "out/metrics.json"), read(tmp_path / "out/manifest.json")
+    assert metrics["step_zero_rank_loss"] == pytest.approx(math.log(2), abs=1e-3)
+    assert metrics["log"][-1]["rank_loss"] < 0.5
+    assert 0.3 < metrics["log"][0]["lm_loss"] < 5
+    assert manifest["reload_max_difference"] <= 1e-3
+    asyncio.run(_classified(tmp_path / "out"))
+
+
+async def _classified(model: Path) -> None:
+    record = seed_records(1)[0]
+    good, bad = await Classifier(model=str(model)).scores(record, record.answers, Scripted(lambda _: ""))
+    assert isinstance(good, dict) and isinstance(bad, dict)
+    assert good["reward"] > bad["reward"]

@@ -54,8 +54,11 @@ from tuneworks.filters.wording.listed_words import ListedWords
 from tuneworks.filters.wording.prompt_leakage import PromptLeakage
 from tuneworks.filters.wording.repetition import Repetition
 from tuneworks.filters.wording.truncated import Truncated
+from tuneworks.trainers.contrast import Contrast
 from tuneworks.trainers.dpo import Dpo
+from tuneworks.trainers.kto import Kto
 from tuneworks.trainers.quality import Quality
+from tuneworks.trainers.reward import Reward
 from tuneworks.trainers.sft import Sft
 
 BUILT_IN: Mapping[str, tuple[type[Plugin], ...]] = {
@@ -98,7 +101,7 @@ BUILT_IN: Mapping[str, tuple[type[Plugin], ...]] = {
         Cap,
         Diversity,
     ),
-    "trainers": (Sft, Dpo, Quality),
+    "trainers": (Sft, Dpo, Kto, Contrast, Quality, Reward),
 }
 
 STAGES = ("generators", "filters")

@@ -52,10 +52,13 @@ def test_the_readmes_recipe_is_good() -> None:
 
 
 def test_the_trainings_in_the_docs_are_good() -> None:
-    (text,) = blocks(ROOT / "docs" / "training.md", "yaml")
-    recipe = parse_recipe(f"name: docs\nsources: {{a: {{seeds: builtin}}}}\n{text}", "training.md")
-    for trainer in recipe.train:
-        trainer.check()
+    texts = blocks(ROOT / "docs" / "training.md", "yaml")
+    assert texts
+    for text in texts:
+        recipe = parse_recipe(f"name: docs\nsources: {{a: {{seeds: builtin}}}}\n{text}", "training.md")
+        assert recipe.train
+        for trainer in recipe.train:
+            trainer.check()
 
 
 def test_make_targets_shown_exist() -> None:

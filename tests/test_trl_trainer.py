@@ -7,13 +7,16 @@ import pytest
 from tiny_model import toy_records, write_dataset
 
 from tuneworks.factory.errors import EngineError, InputError, RecipeError
+from tuneworks.trainers.contrast import Contrast
 from tuneworks.trainers.dpo import Dpo
+from tuneworks.trainers.kto import Kto
 from tuneworks.trainers.plan import mark_done
 from tuneworks.trainers.quality import Quality
+from tuneworks.trainers.reward import Reward
 from tuneworks.trainers.sft import Sft
 from tuneworks.trainers.trl_trainer import TrlTrainer
 
-KINDS = (Sft, Dpo, Quality)
+KINDS = (Sft, Dpo, Kto, Contrast, Quality, Reward)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -77,7 +80,7 @@ def test_a_whole_folder_is_not_trained_again(tmp_path: Path) -> None:
 def test_the_plan_follows_options_and_rows(tmp_path: Path) -> None:
     write_dataset(tmp_path, toy_records(4))
     first = Sft().plan(tmp_path, 0)
-    assert first.options == {"model": "smollm2", "tuning": "lora", "args": {}, "lora": {}}
+    assert first.options == {"split": "train", "model": "smollm2", "tuning": "lora", "args": {}, "lora": {}}
     assert Sft(**first.options) == Sft()
     assert Sft(args={"max_steps": 2}).plan(tmp_path, 0).key != first.key
     write_dataset(tmp_path, toy_records(5))

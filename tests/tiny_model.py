@@ -24,7 +24,7 @@ SEEDS = Path(__file__).parent.parent / "factory/seeds/en.jsonl"
 WORDS = ("red", "blue", "green", "round", "square", "large", "small", "warm", "cold", "quiet")
 
 
-def build_tiny_model(folder: Path, template: str | None = CHATML, seed: int = 0) -> str:
+def build_tiny_model(folder: Path, template: str | None = CHATML, seed: int = 0, tied: bool = True) -> str:
     """Save model and tokenizer into `folder` and return its path; the weights depend on `seed` alone."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -37,7 +37,7 @@ def build_tiny_model(folder: Path, template: str | None = CHATML, seed: int = 0)
         num_attention_heads=4,
         num_key_value_heads=2,
         max_position_embeddings=1024,
-        tie_word_embeddings=True,
+        tie_word_embeddings=tied,
         pad_token_id=0,
         bos_token_id=1,
         eos_token_id=2,
@@ -91,6 +91,18 @@ def toy_records(count: int, start: int = 0) -> list[Record]:
         good = Answer(f"{word} {word}", "toy", {"reward": 1.0})
         bad = Answer("7 3 9", "toy", {"reward": -0.5})
         records.append(Record.born(f"Say {word} twice, number {number}.", answers=[good, bad]))
+    return records
+
+
+def ranked_records(count: int, start: int = 0) -> list[Record]:
+    """Records with four answers of the same length: the more often the word asked for stands in one, the better."""
+    records = []
+    for number in range(start, start + count):
+        word = WORDS[number % len(WORDS)]
+        noise = "7" * len(word)
+        texts = [" ".join([word] * (3 - worse) + [noise] * worse) for worse in range(4)]
+        answers = [Answer(text, "toy", {"reward": 10.0 - 2 * worse}) for worse, text in enumerate(texts)]
+        records.append(Record.born(f"Say {word} thrice, number {number}.", answers=answers))
     return records
 
 

@@ -21,6 +21,8 @@ from tuneworks.factory.errors import RecipeError
 SOURCES: Mapping[str, str] = {
     "SFTConfig": "trl/trainer/sft_config.py",
     "DPOConfig": "trl/trainer/dpo_config.py",
+    "KTOConfig": "trl/trainer/kto_config.py",
+    "RewardConfig": "trl/trainer/reward_config.py",
     "_BaseConfig": "trl/trainer/base_config.py",
     "TrainingArguments": "transformers/training_args.py",
     "LoraConfig": "peft/tuners/lora/config.py",

@@ -47,7 +47,7 @@ class Job:
         """The new adapter's configuration; None where all weights are trained or an adapter is there."""
         if self.trainer.tuning == "full" or is_adapter(self.place):
             return None
-        return lora_config(self.trainer.lora)
+        return lora_config(self.trainer.lora_options())
 
 
 def open_job(trainer: TrlTrainer, plan: Plan, into: Path, say: Say) -> Job:

@@ -9,7 +9,6 @@ from typing import Any
 from tuneworks import __version__
 from tuneworks.factory.record import fingerprint
 from tuneworks.trainers.job import Job
-from tuneworks.trainers.lora import OURS
 from tuneworks.trainers.masks import MaskReport
 from tuneworks.trainers.plan import Split
 
@@ -24,7 +23,7 @@ def manifest(job: Job, masks: MaskReport, dtype: str) -> dict[str, Any]:
         "plan": plan.key,
         "model": job.trainer.model,
         "tuning": job.trainer.tuning,
-        "lora": {**OURS, **job.trainer.lora} if job.trainer.tuning == "lora" else None,
+        "lora": job.trainer.lora_options() if job.trainer.tuning == "lora" else None,
         "args": {name: value for name, value in job.arguments.items() if name != "output_dir"},
         "model_init_kwargs": dict(job.init),
         "chat_template": fingerprint(job.tokenizer.chat_template),

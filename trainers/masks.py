@@ -6,7 +6,7 @@ refused.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
@@ -41,7 +41,7 @@ class MaskReport:
     in_loss: int
     max_length: int | None
     lengths: Sequence[int]
-    """Tokens of each row as written, of the longer answer where there are two."""
+    """Tokens of each row as written, of the longest answer where there are several."""
     ended: int
     """Sequences whose part in the loss holds a token that ends a reply."""
     spans: Sequence[tuple[bool, str]]
@@ -57,8 +57,8 @@ class MaskReport:
             *(f"  {'in the loss ' if inside else 'not learned '} {_shown(text)}" for inside, text in self.spans),
         ]
 
-    def refuse(self, file: str) -> None:
-        """Raise InputError when this must not be trained on."""
+    def refuse(self, file: str, *, writes: bool = True) -> None:
+        """Raise InputError when this must not be trained on; a model that `writes` must learn where to stop."""
         if self.cut > MOST_CUT * self.rows and self.max_length:
             ordered = sorted(self.lengths)
             enough = ordered[min(int(len(ordered) * (1 - MOST_CUT)), len(ordered) - 1)]
@@ -72,7 +72,7 @@ class MaskReport:
                 f"no token of {file} would be in the loss; "
                 "give the rows answers, and under args a max_length with room for them"
             )
-        if self.ended == 0:
+        if writes and self.ended == 0:
             raise InputError(
                 f"no answer in {file} ends in the model's end token once the chat template is applied, so "
                 "the model would never learn to stop; name a model whose chat template ends turns with it"
@@ -110,10 +110,15 @@ def encode(
     return whole, same
 
 
-def lengths_of(rows: Dataset, answers: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[int]:
+def lengths_of(
+    rows: Dataset,
+    answers_of: Callable[[Mapping[str, Any]], Sequence[list[dict[str, str]]]],
+    tokenizer: PreTrainedTokenizerBase,
+) -> list[int]:
     """Tokens of each row, with the longest of its answers."""
     return [
-        max(len(_tokens(tokenizer, row["prompt"] + row[answer], answering=False)) for answer in answers) for row in rows
+        max(len(_tokens(tokenizer, row["prompt"] + answer, answering=False)) for answer in answers_of(row))
+        for row in rows
     ]
 
 
@@ -128,6 +133,13 @@ def preference_masked(prepared: Dataset, max_length: int | None) -> Iterator[Mas
         for answer in (row["chosen_ids"], row["rejected_ids"]):
             in_loss = [False] * len(row["prompt_ids"]) + [True] * len(answer)
             yield Masked((row["prompt_ids"] + answer)[:max_length], in_loss[:max_length])
+
+
+def unpaired_masked(prepared: Dataset, max_length: int | None) -> Iterator[Masked]:
+    """Each answer once, cut as TRL's collator cuts it; the mismatched ones of the KL term carry no gradient."""
+    for row in prepared:
+        in_loss = [False] * len(row["prompt_ids"]) + [True] * len(row["completion_ids"])
+        yield Masked((row["prompt_ids"] + row["completion_ids"])[:max_length], in_loss[:max_length])
 
 
 def _tokens(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]], *, answering: bool) -> list[int]:

@@ -123,7 +123,7 @@ def _split(file: Path, columns: Sequence[str]) -> Split:
     if missing:
         raise InputError(
             f"{file} has no column {missing[0]} (it has {', '.join(found)}); "
-            f"rows to train on need {' and '.join(columns)}, each a list of messages"
+            f"rows to train on need {' and '.join(columns)}; make the dataset again, or name another folder"
         )
     with file.open("rb") as content:
         return Split(str(file), rows, hashlib.file_digest(content, "sha256").hexdigest())

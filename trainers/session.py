@@ -12,7 +12,6 @@ from transformers import PreTrainedModel, PrinterCallback
 from tuneworks.factory.errors import TuneworksError
 from tuneworks.factory.weights import Say
 from tuneworks.trainers.job import Job, evaluate, open_job
-from tuneworks.trainers.lora import load_model
 from tuneworks.trainers.manifest import manifest, write_json
 from tuneworks.trainers.masks import MaskReport, lengths_of, report
 from tuneworks.trainers.plan import Plan, mark_done
@@ -28,7 +27,7 @@ PROBED = 256
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What is left when the trained model is dropped; logits have the shape (1, time, vocabulary)."""
+    """What is left when the trained model is dropped; logits have the shape (1, time, vocabulary), a reward (1, 1)."""
 
     job: Job
     masks: MaskReport
@@ -72,17 +71,15 @@ def fit(job: Job) -> Trained:
     model = plain(trl.model)
     metrics |= job.trainer.after(job, model)
     probe = torch.tensor([next(iter(job.trainer.masked(job, trl))).tokens[:PROBED]], device=model.device)
-    save(model, job)
-    return Trained(job, masks, metrics, str(model.dtype).removeprefix("torch."), probe, logits_of(model, probe))
+    logits, dtype = logits_of(model, probe), str(model.dtype).removeprefix("torch.")
+    save(job.trainer.to_save(model), job)
+    return Trained(job, masks, metrics, dtype, probe, logits)
 
 
 def mask_report(job: Job, trl: Any) -> MaskReport:
     """Count, say and write what will be learned, or refuse."""
-    ends = {job.tokenizer.eos_token_id}
-    listed = trl.model.generation_config.eos_token_id
-    ends |= set(listed) if isinstance(listed, list) else {listed}
     packed = bool(job.arguments.get("packing"))
-    lengths = lengths_of(job.train, job.trainer.answers, job.tokenizer)
+    lengths = lengths_of(job.train, job.trainer.answers_of, job.tokenizer)
     kept = len(job.train) if packed else len(trl.train_dataset)
     cutting = not packed or job.arguments.get("packing_strategy", "bfd") == "bfd"
     masks = report(
@@ -91,13 +88,21 @@ def mask_report(job: Job, trl: Any) -> MaskReport:
         kept,
         trl.args.max_length if cutting else None,
         job.tokenizer,
-        frozenset(ends - {None}),
+        ends_of(job, trl.model),
     )
     (job.into / "masks.txt").write_text("\n".join(masks.lines()) + "\n", encoding="utf-8")
     for line in masks.lines():
         job.say(line)
-    masks.refuse(job.plan.train.file)
+    masks.refuse(job.plan.train.file, writes=job.trainer.writes)
     return masks
+
+
+def ends_of(job: Job, model: Any) -> frozenset[int]:
+    """The tokens that end a reply."""
+    settings = getattr(model, "generation_config", None)  # a model that does not write has none
+    listed = settings.eos_token_id if settings is not None else None
+    ends = {job.tokenizer.eos_token_id} | (set(listed) if isinstance(listed, list) else {listed})
+    return frozenset(ends - {None})
 
 
 def held_out(trl: Any, job: Job, when: str) -> dict[str, Any]:
@@ -105,15 +110,19 @@ def held_out(trl: Any, job: Job, when: str) -> dict[str, Any]:
         return {f"held_out_loss_{when}": None}
     found = evaluate(trl)
     metrics = {f"held_out_loss_{when}": found["eval_loss"]}
-    if when == "after" and "eval_rewards/accuracies" in found:
-        metrics["held_out_accuracy"] = found["eval_rewards/accuracies"]
+    accuracy = found.get("eval_rewards/accuracies", found.get("eval_accuracy"))
+    if when == "after" and accuracy is not None:
+        metrics["held_out_accuracy"] = accuracy
     job.say(f"held-out loss {when} training: {found['eval_loss']:.4f}")
     return metrics
 
 
 def losses(trl: Any, seconds: float) -> dict[str, Any]:
     """The loss at each logged step, and how fast it went."""
-    told = ("step", "loss", "learning_rate", "grad_norm", "rewards/margins", "rewards/accuracies")
+    told = (
+        *("step", "loss", "learning_rate", "grad_norm", "rewards/margins", "rewards/accuracies"),
+        *("accuracy", "rank_loss", "lm_loss"),
+    )
     history = trl.state.log_history
     log = [{name: entry[name] for name in told if name in entry} for entry in history if "loss" in entry]
     tokens = max((entry.get("num_tokens", 0) for entry in history), default=0)
@@ -155,5 +164,5 @@ def logits_of(model: Any, tokens: torch.Tensor) -> torch.Tensor:
 def reload_difference(trained: Trained) -> float:
     """The largest difference of any logit between the trained model and the one in the folder."""
     job = trained.job
-    again = load_model(str(job.into), job.init).to(trained.probe.device).eval()
+    again = job.trainer.load(str(job.into), job.init).to(trained.probe.device).eval()
     return float((logits_of(again, trained.probe) - trained.logits).abs().max())

@@ -14,11 +14,14 @@ def silent(_: str) -> None:
 
 class Trainer(Plugin):
     family: ClassVar[str] = "trainers"
-    rows: ClassVar[str]
-    """The dataset configuration it trains on: sft, preference or quality."""
-
     split: str = "train"
     """Which split of the dataset it trains on: train, or the name of a phase of mix."""
+
+    @property
+    @abstractmethod
+    def rows(self) -> str:
+        """The dataset configuration it trains on; a class variable where no option decides."""
+        ...
 
     def check(self) -> None:
         """Raise now what would fail later: a missing package or model, an argument TRL does not know."""

@@ -13,7 +13,7 @@ from tuneworks.factory.errors import InputError, MissingExtra, RecipeError
 from tuneworks.factory.weights import SMOLLM2, Say, locate
 from tuneworks.trainers.arguments import check_names, with_numbers
 from tuneworks.trainers.launch import launch
-from tuneworks.trainers.lora import is_adapter
+from tuneworks.trainers.lora import OURS, is_adapter, load_model
 from tuneworks.trainers.plan import PLAN, Plan, is_trained, splits, weights_of
 from tuneworks.trainers.trainer import Trainer, silent
 
@@ -30,7 +30,13 @@ class TrlTrainer(Trainer):
     config: ClassVar[str]
     """TRL's configuration class, which `args` are for."""
     answers: ClassVar[tuple[str, ...]]
-    """The columns that hold answers; `prompt` stands beside them."""
+    """The columns that hold an answer each; `prompt` stands beside them."""
+    task: ClassVar[str] = "CAUSAL_LM"
+    """What PEFT calls the kind of model."""
+    writes: ClassVar[bool] = True
+    """Whether the trained model writes answers, and so must learn where they end."""
+    continues: ClassVar[bool] = True
+    """Whether an adapter found at `model` is trained further; else it is merged, and a new one trained."""
     learning_rate: ClassVar[Mapping[Tuning, float]]
     cpu_batch: ClassVar[int]
     """Rows a step without a GPU: few, so that a step of a small model takes seconds."""
@@ -55,12 +61,12 @@ class TrlTrainer(Trainer):
         if self.lora and self.tuning == "full":
             raise RecipeError(f"{self.kind}: lora has no use with tuning full; leave one of them out")
         place = locate(self.model)
-        if self.lora and is_adapter(place):
+        if self.lora and self.continues and is_adapter(place):
             raise RecipeError(f"{self.kind}: lora cannot change the adapter in {self.model}; leave lora out")
 
     def plan(self, dataset: Path, seed: int) -> Plan:
         """Raises InputError when the rows are missing or have other columns."""
-        train, test = splits(dataset, self.rows, ("prompt", *self.answers), self.split)
+        train, test = splits(dataset, self.rows, self.columns(), self.split)
         options = self.model_dump(mode="json")
         return Plan(self.kind, options, seed, train, test, weights_of(self.model))
 
@@ -77,6 +83,17 @@ class TrlTrainer(Trainer):
     def arguments(self) -> dict[str, Any]:
         return with_numbers(self.args)
 
+    def lora_options(self) -> dict[str, Any]:
+        return {**OURS, "task_type": self.task, **self.lora}
+
+    def columns(self) -> tuple[str, ...]:
+        """What the rows must have."""
+        return ("prompt", *self.answers)
+
+    def answers_of(self, row: Mapping[str, Any]) -> list[Any]:
+        """Each answer of a row, as turns."""
+        return [row[name] for name in self.answers]
+
     @abstractmethod
     def build(self, job: "Job") -> Any:
         """TRL's trainer for this job, its data prepared."""
@@ -89,9 +106,17 @@ class TrlTrainer(Trainer):
         """Metrics of the model as it comes, and the last chance to refuse."""
         return {}
 
-    def after(self, job: "Job", trl: Any) -> dict[str, Any]:
+    def after(self, job: "Job", model: Any) -> dict[str, Any]:
         """Metrics that only this trainer takes of the trained model."""
         return {}
+
+    def to_save(self, model: Any) -> Any:
+        """What of the trained model goes to disk."""
+        return model
+
+    def load(self, place: str, init: Mapping[str, Any]) -> Any:
+        """The saved model, as whoever uses it loads it."""
+        return load_model(place, init)
 
 
 def _empty(into: Path) -> None:

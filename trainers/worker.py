@@ -10,14 +10,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tuneworks.factory.errors import TuneworksError
+from tuneworks.trainers.contrast import Contrast
 from tuneworks.trainers.dpo import Dpo
+from tuneworks.trainers.kto import Kto
 from tuneworks.trainers.launch import FAILURE, LOG
 from tuneworks.trainers.plan import Plan
 from tuneworks.trainers.quality import Quality
+from tuneworks.trainers.reward import Reward
 from tuneworks.trainers.sft import Sft
 from tuneworks.trainers.trl_trainer import TrlTrainer
 
-KINDS: Mapping[str, type[TrlTrainer]] = {kind.kind: kind for kind in (Sft, Dpo, Quality)}
+KINDS: Mapping[str, type[TrlTrainer]] = {kind.kind: kind for kind in (Sft, Dpo, Kto, Contrast, Quality, Reward)}
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 

@@ -114,6 +114,15 @@ def nine_in_ten_controlled() -> bool:
     return 15 <= len(plain) <= 45 and len({row["id"] for row in rows}) == 300
 
 
+def ranked_in_one_loss() -> bool:
+    import torch
+
+    from tuneworks.trainers.rankings import rrhf, slic
+
+    log_probs, rewards = torch.tensor([-2.0, -1.0]), torch.tensor([1.0, 0.0])
+    return float(rrhf(log_probs, rewards)) == 1 and float(slic(log_probs, rewards, 1.0)) == 2
+
+
 def dpo_args() -> bool:
     return {"beta", "loss_type", "label_smoothing"} <= set(known_names("DPOConfig"))
 

@@ -1,0 +1,123 @@
+"""Reward models: the model learns to score answers, from pairs, rankings or rewards."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from statistics import fmean, pstdev
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from tuneworks.trainers.trl_trainer import TrlTrainer, Tuning
+
+if TYPE_CHECKING:
+    from tuneworks.trainers.job import Job
+    from tuneworks.trainers.masks import Masked
+
+Loss = Literal["pairwise", "all_pairs", "plackett_luce", "mse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Of the rewards: a score of `mse` is how many deviations above the mean an answer is."""
+
+    mean: float = 0.0
+    deviation: float = 1.0
+
+    @classmethod
+    def of(cls, groups: Iterable[Mapping[str, Any]]) -> "Scale":
+        rewards = [reward for group in groups for reward in group["rewards"]]
+        return cls(fmean(rewards), pstdev(rewards) or 1.0) if rewards else cls()
+
+
+class Reward(TrlTrainer):
+    """A reward model: the language model with one output, which scores an answer where it ends (over TRL's
+    RewardTrainer).
+
+    It is saved whole, an adapter merged into it, so that `classifier` and every server can read it.
+    """
+
+    kind: ClassVar[str] = "reward"
+    config: ClassVar[str] = "RewardConfig"
+    task: ClassVar[str] = "SEQ_CLS"
+    writes: ClassVar[bool] = False
+    continues: ClassVar[bool] = False
+    answers: ClassVar[tuple[str, ...]] = ()  # they follow the loss
+    learning_rate: ClassVar[Mapping[Tuning, float]] = {"lora": 1e-3, "full": 1e-5}
+    cpu_batch: ClassVar[int] = 1
+
+    loss: Loss = "pairwise"
+    """`pairwise` learns the pairs of `preference`; `all_pairs`, `plackett_luce` and `mse` the whole rankings of
+    `ranked`: every pair, the order, or each reward as it is (standardised)."""
+    margin: float = Field(default=1.0, ge=0)
+    """For pairwise: the scores of a pair must differ by this times the row's margin (Llama 2); 0 leaves it out."""
+    lm_weight: float = Field(default=0.0, ge=0)
+    """Weight of the language-model loss on the best answer, which keeps the model near what it was."""
+
+    @property
+    def rows(self) -> str:
+        return "preference" if self.loss == "pairwise" else "ranked"
+
+    def columns(self) -> tuple[str, ...]:
+        return ("prompt", "chosen", "rejected") if self.loss == "pairwise" else ("prompt", "completions", "rewards")
+
+    def answers_of(self, row: Mapping[str, Any]) -> list[Any]:
+        from tuneworks.trainers.groups import answers_of
+
+        return answers_of(row)
+
+    def build(self, job: "Job") -> Any:
+        from trl.trainer.reward_config import RewardConfig
+
+        from tuneworks.trainers.groups import GroupCollator, grouped, pad_of, without_longer
+        from tuneworks.trainers.lora import lora_config
+        from tuneworks.trainers.reward_model import language_head, reward_model
+        from tuneworks.trainers.reward_trainer import GroupRewardTrainer
+
+        made = reward_model(job.place, job.init, self.model)
+        args = RewardConfig(**job.arguments)
+        train = without_longer(grouped(job.train, job.tokenizer), args.max_length)
+        test = without_longer(grouped(job.test, job.tokenizer), args.max_length) if job.test is not None else None
+        scale = Scale.of(train) if self.loss == "mse" else Scale()
+        if self.loss == "mse":
+            made.model.config.reward_scale = asdict(
+                scale
+            )  # whoever has the model can tell what rewards its scores mean
+        return GroupRewardTrainer(
+            loss=self.loss,
+            margin=self.margin,
+            lm_weight=self.lm_weight,
+            head=language_head(made, self.model) if self.lm_weight else None,
+            scale=scale,
+            model=made.model,
+            args=args,
+            data_collator=GroupCollator(pad_of(job.tokenizer)),
+            train_dataset=train,
+            eval_dataset=test,
+            processing_class=job.tokenizer,
+            peft_config=None if self.tuning == "full" else lora_config(self.lora_options()),
+        )
+
+    def masked(self, job: "Job", trl: Any) -> "Iterator[Masked]":
+        from tuneworks.trainers.groups import pad_of, scores_masked
+
+        return scores_masked(trl.train_dataset, pad_of(job.tokenizer), best_learned=self.lm_weight > 0)
+
+    def before(self, job: "Job", trl: Any) -> dict[str, Any]:
+        """The loss before the first step: a new output scores every answer 0, which has a known loss."""
+        from tuneworks.trainers.job import evaluate
+
+        rows = trl.train_dataset
+        few = rows.select(range(min(len(rows), trl.args.per_device_train_batch_size)))
+        found = evaluate(trl, few, "start")
+        loss = found["start_loss"]
+        job.say(f"loss before the first step: {loss:.4f}")
+        scale = {"reward_scale": asdict(trl.scale)} if self.loss == "mse" else {}
+        return {"step_zero_loss": loss, "step_zero_rank_loss": found["eval_rank_loss"]} | scale
+
+    def to_save(self, model: Any) -> Any:
+        return model if self.tuning == "full" else model.merge_and_unload()
+
+    def load(self, place: str, init: Mapping[str, Any]) -> Any:
+        from tuneworks.trainers.reward_model import load_reward_model
+
+        return load_reward_model(place, init)

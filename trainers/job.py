@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from tuneworks.factory.engines.decoding import device_and_dtype
 from tuneworks.factory.weights import Say, prepare
+from tuneworks.trainers.checkpoints import KEPT
 from tuneworks.trainers.lora import is_adapter, load_model, load_tokenizer, lora_config
 from tuneworks.trainers.plan import Plan
 from tuneworks.trainers.trl_trainer import TrlTrainer
@@ -69,7 +70,7 @@ def load_rows(plan: Plan, cache: Path) -> tuple[Dataset, Dataset | None]:
 
 
 def defaults(trainer: TrlTrainer, plan: Plan, device: str, dtype: torch.dtype) -> dict[str, Any]:
-    """Where ours differ from TRL's: small batches, nothing reported or saved on the way, float32 weights."""
+    """Where ours differ from TRL's: small batches, nothing reported on the way, float32 weights."""
     written = trainer.arguments()
     bf16 = dtype == torch.bfloat16 and not written.get("fp16", False)
     ours: dict[str, Any] = {
@@ -81,7 +82,8 @@ def defaults(trainer: TrlTrainer, plan: Plan, device: str, dtype: torch.dtype) -
         "use_cpu": device == "cpu",
         "gradient_checkpointing": device != "cpu",
         "dataloader_pin_memory": device == "cuda",
-        "save_strategy": "no",
+        "save_strategy": "no",  # checkpoints are written by the time that has passed
+        "save_total_limit": KEPT,
         "report_to": "none",
         "disable_tqdm": True,
         "logging_nan_inf_filter": False,  # it would show a broken loss as the last good one

@@ -1,7 +1,7 @@
 """Plan: everything that decides what a training leaves; and the marker that says a folder holds all of it.
 
 `plan.json` is written first and is what the worker reads; `done.json` is written last and names the plan,
-so that a folder with it is whole and a folder without it is trained again from the start.
+so that a folder with it is whole. A folder without it is gone on with from its last checkpoint.
 """
 
 import hashlib
@@ -50,7 +50,9 @@ class Plan:
         return fingerprint(content)
 
     def write(self, into: Path) -> None:
-        (into / PLAN).write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False), encoding="utf-8")
+        half = into / f"{PLAN}.part"
+        half.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False), encoding="utf-8")
+        half.rename(into / PLAN)
 
     @classmethod
     def read(cls, into: Path) -> "Plan":
@@ -67,6 +69,14 @@ def is_trained(into: Path, plan: Plan) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(done, dict) and done.get("plan") == plan.key
+
+
+def is_begun(into: Path, plan: Plan) -> bool:
+    """Whether a training by this plan was begun in `into`."""
+    try:
+        return Plan.read(into).key == plan.key
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):
+        return False
 
 
 def mark_done(into: Path, plan: Plan) -> None:

@@ -1,6 +1,5 @@
 """What the trainers over TRL share: their options, their checks, and starting a worker."""
 
-import shutil
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
@@ -9,12 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from tuneworks.factory.errors import InputError, MissingExtra, RecipeError
+from tuneworks.factory.errors import MissingExtra, RecipeError
 from tuneworks.factory.weights import SMOLLM2, Say, locate
 from tuneworks.trainers.arguments import check_names, with_numbers
+from tuneworks.trainers.checkpoints import clear
 from tuneworks.trainers.launch import launch
 from tuneworks.trainers.lora import is_adapter
-from tuneworks.trainers.plan import PLAN, Plan, is_trained, splits, weights_of
+from tuneworks.trainers.plan import Plan, is_trained, splits, weights_of
 from tuneworks.trainers.trainer import Trainer, silent
 
 if TYPE_CHECKING:
@@ -70,9 +70,9 @@ class TrlTrainer(Trainer):
         if is_trained(into, plan):
             say(f"{into.name} is already trained from these rows")
             return
-        _empty(into)
+        clear(into, plan)
         plan.write(into)
-        launch(into, say)
+        launch(into, say, plan.options)
 
     def arguments(self) -> dict[str, Any]:
         return with_numbers(self.args)
@@ -92,12 +92,3 @@ class TrlTrainer(Trainer):
     def after(self, job: "Job", trl: Any) -> dict[str, Any]:
         """Metrics that only this trainer takes of the trained model."""
         return {}
-
-
-def _empty(into: Path) -> None:
-    """Make `into` an empty folder; what an unfinished or an older training left there goes."""
-    if into.is_dir() and any(into.iterdir()) and not (into / PLAN).is_file():
-        raise InputError(f"the folder {into} is not empty and no training wrote it; name a new folder")
-    if into.is_dir():
-        shutil.rmtree(into)
-    into.mkdir(parents=True)

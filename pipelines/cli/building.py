@@ -39,6 +39,7 @@ MaxRows = Annotated[
 ]
 
 ANSWERS_KEPT = "All answers so far are kept"
+TRAININGS_KEPT = "Finished trainings are kept, and the one under way up to its last checkpoint"
 
 
 def init(
@@ -78,7 +79,8 @@ def build_recipe(
             if built.changed or not (folder / REPORT).is_file():
                 write_report(folder)
             if train and loaded.train:
-                train_all(loaded, folder, console)
+                with interruptible(TRAININGS_KEPT, f"build {again}"):
+                    train_all(loaded, folder, console)
     except BudgetReached as reached:
         more = f"go on with a higher limit: tuneworks build {again} --max-{reached.unit}"
         problems.print(f"Stopped: {reached}. {ANSWERS_KEPT}; {more}", markup=False)
@@ -119,5 +121,6 @@ def train(run: RunName, runs: Runs = RUNS) -> None:
     recipe = load_recipe(str(folder / RECIPE))
     for trainer in recipe.train:
         trainer.check()
-    with interruptible("Finished trainings are kept", f"train {run}"), opened(recipe, folder, update=False):
+    again = " ".join([run, *([f"--runs {shlex.quote(str(runs))}"] * (runs != RUNS))])
+    with interruptible(TRAININGS_KEPT, f"train {again}"), opened(recipe, folder, update=False):
         train_all(recipe, folder, console)

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 import torch
@@ -24,6 +24,7 @@ from tuneworks.trainers.session import train
 from tuneworks.trainers.sft import Sft
 from tuneworks.trainers.stopping import Stopping
 from tuneworks.trainers.trl_trainer import TrlTrainer
+from tuneworks.trainers.tuning import Tuning
 
 pytestmark = pytest.mark.real
 
@@ -76,9 +77,12 @@ def on_from_there(trainer: TrlTrainer, into: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("killed", [True, False], ids=["SIGKILL", "error"])
-@pytest.mark.parametrize(("kind", "tuning"), [(Sft, "lora"), (Sft, "full"), (Dpo, "lora")])
+@pytest.mark.parametrize(
+    ("kind", "tuning"),
+    [(Sft, "lora"), (Sft, "full"), (Dpo, "lora"), (Sft, "ia3"), (Sft, "prompt"), (Sft, "prefix"), (Sft, "dora")],
+)
 def test_a_training_that_was_cut_off_ends_as_one_that_was_not(
-    kind: type[TrlTrainer], tuning: Literal["lora", "full"], killed: bool, model: str, data: Path, tmp_path: Path
+    kind: type[TrlTrainer], tuning: Tuning, killed: bool, model: str, data: Path, tmp_path: Path
 ) -> None:
     if killed and (kind, tuning) != (Sft, "lora"):
         pytest.skip("a process more takes ten seconds; the error leaves the same")
@@ -103,6 +107,18 @@ def test_a_training_that_was_cut_off_ends_as_one_that_was_not(
     assert first.keys() == second.keys()
     assert all(torch.allclose(first[name], second[name], atol=1e-6) for name in first)
     assert not list((tmp_path / "out").glob("checkpoint-*"))
+
+
+def test_dpo_of_an_adapter_goes_on_beside_its_reference(model: str, data: Path, tmp_path: Path) -> None:
+    """Where a checkpoint holds the reference, transformers goes on from that, and nothing says so."""
+    train_here(Sft(model=model, args={**ARGS, "max_steps": 4}), data, tmp_path / "sft")
+    trainer = Dpo(model=str(tmp_path / "sft"), args={**ARGS, **OFTEN, "max_steps": 10})
+    train_here(trainer, data, tmp_path / "whole")
+    broken_after(trainer, data, tmp_path / "out", 8)
+    assert any(line.startswith("going on at step") for line in on_from_there(trainer, tmp_path / "out"))
+    one, two = (json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("whole", "out"))
+    assert [entry["loss"] for entry in two["log"]] == pytest.approx([entry["loss"] for entry in one["log"]], abs=1e-6)
+    assert two["held_out_loss_after"] == pytest.approx(one["held_out_loss_after"], abs=1e-6)
 
 
 def test_checkpoints_are_written_as_time_passes(model: str, data: Path, tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tuneworks.factory.errors import TuneworksError
+from tuneworks.factory.errors import RecipeError, TuneworksError
 from tuneworks.trainers.trl_trainer import TrlTrainer, Tuning
+from tuneworks.trainers.tuning import PROMPTS
 
 if TYPE_CHECKING:
     from tuneworks.trainers.job import Job
@@ -29,6 +30,14 @@ class Dpo(TrlTrainer):
     answers: ClassVar[tuple[str, ...]] = ("chosen", "rejected")
     learning_rate: ClassVar[Mapping[Tuning, float]] = {"lora": 2e-4, "full": 1e-6}
     cpu_batch: ClassVar[int] = 1
+
+    def check(self) -> None:
+        if self.tuning in PROMPTS:
+            raise RecipeError(
+                f"dpo: with tuning {self.tuning} the model would not begin as its reference, for a new prompt already "
+                "changes what it answers; take tuning: lora or another"
+            )
+        super().check()
 
     def build(self, job: "Job") -> Any:
         from trl.trainer.dpo_config import DPOConfig
@@ -64,7 +73,7 @@ class Dpo(TrlTrainer):
             raise TuneworksError(
                 f"the model and its reference differ before the first step (loss {loss:.4f}, which should be "
                 f"ln 2 = 0.6931, margin {margin:.4f}, which should be 0); "
-                "leave init_lora_weights under lora at its default"
+                "leave init_lora_weights under peft at its default"
             )
         job.say(f"loss before the first step: {loss:.4f}")
         # While model and reference are the same every pair has this loss, the held-out ones too.

@@ -1,5 +1,6 @@
 """Writes checkpoints while TRL trains: now and then, when asked to stop, and never of weights that are lost."""
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,10 +25,12 @@ class Saving(TrainerCallback):
         into: Path,
         stopping: Stopping,
         timed: bool,
+        resumable: bool = True,
         resumed: Path | None = None,
         clock: Clock = time.monotonic,
     ) -> None:
-        self._into, self._stopping, self._timed, self._clock = into, stopping, timed, clock
+        self._into, self._stopping, self._timed, self._clock = into, stopping, timed and resumable, clock
+        self._resumable = resumable
         self._before = seconds_until(resumed) if resumed else 0.0
         self._began = self._saved = self._asked = clock()
         self._cost = 0.0
@@ -54,7 +57,8 @@ class Saving(TrainerCallback):
             if self._timed and logged and due(self._asked - self._saved, self._cost):
                 control.should_save = True
             if self._stopping.asked:
-                control.should_log = control.should_save = control.should_training_stop = True
+                control.should_log = control.should_training_stop = True
+                control.should_save = self._resumable
         if control.should_save:
             self._refuse_lost(args, state, model)
 
@@ -68,8 +72,10 @@ class Saving(TrainerCallback):
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         # One step more is trained from a checkpoint of the last step, so that one is not marked.
         ended = state.global_step >= state.max_steps
-        if state.is_world_process_zero and not args.save_only_model and not ended:
-            mark_whole(self._into / f"{PREFIX}{state.global_step}", self.seconds)
+        if state.is_world_process_zero and self._resumable and not args.save_only_model and not ended:
+            checkpoint = self._into / f"{PREFIX}{state.global_step}"
+            _leave_out_reference(checkpoint)
+            mark_whole(checkpoint, self.seconds)
         self._saved = self._clock()
         self._cost = self._saved - self._asked
 
@@ -77,3 +83,10 @@ class Saving(TrainerCallback):
         """A loss is looked at when it is logged, which may be after the next checkpoint."""
         if not all(bool(torch.isfinite(p).all()) for p in model.parameters() if p.requires_grad):
             raise TuneworksError(lost(f"weights at step {state.global_step} are no numbers", args, self._into))
+
+
+def _leave_out_reference(checkpoint: Path) -> None:
+    """DPO of an adapter keeps a copy of it beside as its reference, which is made anew; where transformers finds one in
+    a checkpoint, it reads that and forgets the adapter that is trained."""
+    for config in checkpoint.glob("*/adapter_config.json"):
+        shutil.rmtree(config.parent)

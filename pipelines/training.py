@@ -7,8 +7,8 @@ from rich.console import Console
 from tuneworks.factory.errors import InputError
 from tuneworks.pipelines.dataset import MANIFEST
 from tuneworks.pipelines.recipe import Recipe
+from tuneworks.pipelines.recipe.trainings import model_names
 from tuneworks.pipelines.run_folder import DATASET, MODELS
-from tuneworks.trainers.trainer import Trainer
 
 
 def train_all(recipe: Recipe, folder: Path, console: Console) -> None:
@@ -25,12 +25,3 @@ def train_all(recipe: Recipe, folder: Path, console: Console) -> None:
 
 def _said(console: Console, line: str) -> None:
     console.print(f"  {line}", markup=False, highlight=False)
-
-
-def model_names(trainers: tuple[Trainer, ...]) -> list[str]:
-    """sft, dpo, sft-2: by kind, numbered from the second of a kind on."""
-    names: list[str] = []
-    for trainer in trainers:
-        again = sum(n == trainer.kind or n.startswith(f"{trainer.kind}-") for n in names)
-        names.append(f"{trainer.kind}-{again + 1}" if again else trainer.kind)
-    return names

@@ -100,6 +100,8 @@ def test_phases_are_splits_and_the_later_one_replays_a_share_of_the_earlier(tmp_
     assert list(rows) == ["broad", "talk", "test", "validation"] and rows["test"] == rows["validation"] == 10
     ids = {name: pl.read_parquet(tmp_path / f"dataset/sft/{name}.parquet")["id"].to_list() for name in rows}
     of_c = {record.id for record in records if record.source == "c"}
+    held = json.loads((tmp_path / "dataset/held_out.json").read_text())
+    assert set(held["talk"]) == of_c & {*ids["test"], *ids["validation"]} and len(held["broad"] + held["talk"]) == 20
     own, replayed = [i for i in ids["talk"] if i in of_c], [i for i in ids["talk"] if i not in of_c]
     assert len(replayed) == round(len(own) / 4) and set(replayed) < set(ids["broad"])
     assert not of_c & set(ids["broad"]) and len(ids["broad"]) + len(own) == 80

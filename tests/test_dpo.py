@@ -77,7 +77,7 @@ def test_an_adapter_is_its_own_reference(
 def test_a_reference_that_is_another_model_is_refused(model: str, data: Path, tmp_path: Path) -> None:
     """PiSSA changes the base's weights, so that the base with the adapter switched off is another model."""
     with pytest.raises(TuneworksError, match=r"differ before the first step .*init_lora_weights"):
-        train_here(Dpo(model=model, lora={"init_lora_weights": "pissa"}, args=ARGS), data, tmp_path / "out")
+        train_here(Dpo(model=model, peft={"init_lora_weights": "pissa"}, args=ARGS), data, tmp_path / "out")
     assert not (tmp_path / "out/done.json").exists()
 
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    from tuneworks.trainers.lora import load_tokenizer
+    from tuneworks.trainers.loading import load_tokenizer
 
     folder = build_tiny_model(tmp_path_factory.mktemp("model"))
     return load_tokenizer(folder, folder)

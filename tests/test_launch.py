@@ -1,6 +1,10 @@
 """Starting the worker, ending it, and what its failures become."""
 
+import json
 import os
+import re
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -44,7 +48,8 @@ def test_a_worker_that_fails_raises_its_sentence(tmp_path: Path) -> None:
     ("signal", "words"),
     [
         (9, "was killed from outside, most likely because memory ran out"),
-        (15, "ended with code -15 and left no word why; read "),
+        (15, "was stopped from outside; start it again, and it goes on from its last checkpoint"),
+        (11, "ended with code -11 and left no word why; read "),
     ],
 )
 def test_a_worker_that_is_killed_leaves_no_word(signal: int, words: str, tmp_path: Path) -> None:
@@ -73,23 +78,50 @@ def test_a_training_in_its_own_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.real
-def test_an_interrupt_ends_the_worker_and_the_next_try_starts_over(tmp_path: Path) -> None:
+def test_an_interrupt_keeps_the_step_and_the_same_training_goes_on(tmp_path: Path) -> None:
     model = build_tiny_model(tmp_path / "model")
     data = write_dataset(tmp_path / "data", toy_records(8))
-    into = tmp_path / "out"
+    into, trainer = tmp_path / "out", Sft(model=model, args={"max_steps": 60})
     seen: list[int] = []
+    said: list[str] = []
 
     def interrupted(line: str) -> None:
-        if line.startswith("step 2"):
+        said.append(line)
+        if line.startswith("step 2 "):
             seen.append(len(workers_of(into)))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Sft(model=model, args={"max_steps": 2000}).train(data, into, say=interrupted)
+        trainer.train(data, into, say=interrupted)
     assert seen == [1]
     assert workers_of(into) == []
     assert not (into / DONE).exists()
+    stopped = re.fullmatch(r"stopped after step (\d+) of 60, which is kept", said[-1])
+    assert stopped
     (into / "left over").touch()
-    Sft(model=model, args={"max_steps": 2}).train(data, into)
-    assert (into / DONE).is_file()
+    (into / "checkpoint-59").mkdir()  # cut off in writing
+    said.clear()
+    trainer.train(data, into, say=said.append)
+    assert f"going on at step {stopped[1]} of 60" in said
+    assert json.loads((into / "metrics.json").read_text())["steps"] == 60
     assert not (into / "left over").exists()
+    assert not list(into.glob("checkpoint-*"))
+
+
+@pytest.mark.real
+def test_a_worker_ends_when_who_started_it_is_killed(tmp_path: Path) -> None:
+    model = build_tiny_model(tmp_path / "model")
+    data = write_dataset(tmp_path / "data", toy_records(8))
+    into = tmp_path / "out"
+    script = (
+        "from pathlib import Path; from tuneworks.trainers.sft import Sft; "
+        f"Sft(model={model!r}, args={{'max_steps': 100000}}).train(Path({str(data)!r}), Path({str(into)!r}), say=print)"
+    )
+    starter = subprocess.Popen([sys.executable, "-u", "-c", script], stdout=subprocess.PIPE, text=True)
+    assert starter.stdout is not None
+    assert any(line.startswith("step ") for line in starter.stdout)
+    (worker,) = workers_of(into)
+    starter.kill()
+    starter.wait()
+    worker.wait(10)
+    starter.stdout.close()

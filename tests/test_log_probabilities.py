@@ -12,8 +12,8 @@ def test_with_and_without_the_fused_head(tmp_path: Path) -> None:
     import torch
     from trl.trainer.utils import add_fused_lm_head
 
+    from tuneworks.trainers.loading import load_model
     from tuneworks.trainers.log_probabilities import label_log_probs
-    from tuneworks.trainers.lora import load_model
 
     model = load_model(build_tiny_model(tmp_path), {})
     ids = torch.arange(3, 43).reshape(2, 20)

@@ -26,7 +26,7 @@ def test_a_manifest_says_what_was_used_and_no_folder_of_the_machine(tmp_path: Pa
     trainer = Sft(model=build_tiny_model(tmp_path / "model"), args={"max_steps": 1}, lora={"r": 4})
     train_here(trainer, data, tmp_path / "out")
     manifest = json.loads((tmp_path / "out/manifest.json").read_text())
-    assert manifest["lora"] == {
+    assert manifest["peft"] == {
         "r": 4,
         "lora_alpha": 32,
         "target_modules": "all-linear",

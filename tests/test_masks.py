@@ -18,7 +18,7 @@ END = 2
 
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    from tuneworks.trainers.lora import load_tokenizer
+    from tuneworks.trainers.loading import load_tokenizer
 
     return load_tokenizer(build_tiny_model(tmp_path_factory.mktemp("model")), "toy")
 

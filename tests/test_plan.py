@@ -9,7 +9,18 @@ import pytest
 from tiny_model import toy_records, write_dataset
 
 from tuneworks.factory.errors import InputError
-from tuneworks.trainers.plan import DONE, Plan, Split, is_trained, mark_done, splits, weights_of
+from tuneworks.trainers.plan import (
+    DONE,
+    Earlier,
+    Plan,
+    Split,
+    held_out_ids,
+    is_trained,
+    mark_done,
+    splits,
+    weights_of,
+)
+from tuneworks.trainers.sft import Sft
 
 PLAN = Plan("sft", {"args": {"max_steps": 2}}, 0, Split("a/train.parquet", 4, "11"), Split("a/t", 2, "22"), "")
 
@@ -93,3 +104,37 @@ def test_the_weights_of_a_folder_change_with_what_it_holds(tmp_path: Path) -> No
     assert weights_of(str(tmp_path)) != first
     assert weights_of("some/model-on-the-hub") == ""
     assert weights_of("smollm2") == ""
+
+
+def test_a_phase_is_watched_by_the_held_out_rows_of_its_own_sources(tmp_path: Path) -> None:
+    write_dataset(tmp_path, toy_records(6), toy_records(4, 50))
+    (tmp_path / "sft/train.parquet").rename(tmp_path / "sft/broad.parquet")
+    ids = pl.read_parquet(tmp_path / "sft/test.parquet")["id"].to_list()
+    (tmp_path / "held_out.json").write_text(json.dumps({"broad": ids[:3], "talk": []}))
+    columns = ("prompt", "completion")
+    test = splits(tmp_path, "sft", columns, "broad")[1]
+    assert test is not None and test.rows == 3
+    assert held_out_ids(test.file, "broad") == frozenset(ids[:3])
+    assert held_out_ids(test.file, "train") is None
+    (tmp_path / "sft/broad.parquet").rename(tmp_path / "sft/talk.parquet")
+    assert splits(tmp_path, "sft", columns, "talk")[1] is None
+
+
+def test_a_training_that_follows_needs_a_whole_one_and_changes_with_it(tmp_path: Path) -> None:
+    data, into = write_dataset(tmp_path / "data", toy_records(6), toy_records(2, 50)), tmp_path / "models/sft-2"
+    trainer, first = Sft(follows="sft"), tmp_path / "models/sft"
+    with pytest.raises(InputError, match=r"sft-2 begins from the model of sft, and .*/sft is not whole; train"):
+        trainer.plan(data, 0, into)
+    first.mkdir(parents=True)
+    earlier = Sft().plan(data, 0)
+    earlier.write(first)
+    mark_done(first, earlier)
+    plan = trainer.plan(data, 0, into)
+    assert plan.options["model"] == str(first)
+    assert plan.earlier == (Earlier("sft", str(data / "sft/test.parquet"), "train"),)
+    plan.write(first.parent)
+    assert Plan.read(first.parent) == plan
+    (tmp_path / "models").rename(tmp_path / "elsewhere")
+    assert trainer.plan(data, 0, tmp_path / "elsewhere/sft-2").key == plan.key
+    (tmp_path / "elsewhere/sft/metrics.json").write_text("{}")
+    assert trainer.plan(data, 0, tmp_path / "elsewhere/sft-2").key != plan.key

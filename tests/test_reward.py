@@ -85,7 +85,7 @@ def test_every_loss_learns_to_tell_good_from_bad(
     assert manifest["reload_max_difference"] <= 1e-3
     assert (manifest["rows"], manifest["rows_dropped"]) == (24, 0)
     assert manifest["tokens_in_loss"] == 24 * (2 if loss == "pairwise" else 4)  # a score an answer
-    assert (manifest["lora"] or {}).get("task_type") == ("SEQ_CLS" if tuning == "lora" else None)
+    assert (manifest["peft"] or {}).get("task_type") == ("SEQ_CLS" if tuning == "lora" else None)
     assert read(tmp_path / "out/config.json")["architectures"] == ["LlamaForSequenceClassification"]
     assert not (tmp_path / "out/adapter_config.json").exists()
 

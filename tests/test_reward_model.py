@@ -35,7 +35,7 @@ def test_it_starts_from_a_trained_adapter(model: str, data: Path, tmp_path: Path
     """What supervised training taught is merged into the body before a new adapter is put on it."""
     import torch
 
-    from tuneworks.trainers.lora import load_model
+    from tuneworks.trainers.loading import load_model
     from tuneworks.trainers.reward_model import reward_model
 
     train_here(Sft(model=model, args={**ARGS, "max_steps": 4}), data, tmp_path / "sft")
@@ -48,7 +48,7 @@ def test_it_starts_from_a_trained_adapter(model: str, data: Path, tmp_path: Path
         assert float(made.model(tokens).logits.abs().max()) == 0
     trainer = Reward(model=str(tmp_path / "sft"), loss="all_pairs", lora={"r": 4}, args=ARGS)
     train_here(trainer, data, tmp_path / "out")
-    assert read(tmp_path / "out/manifest.json")["lora"]["r"] == 4
+    assert read(tmp_path / "out/manifest.json")["peft"]["r"] == 4
 
 
 def test_a_model_it_cannot_start_from_is_refused(tmp_path: Path, data: Path) -> None:

@@ -10,7 +10,7 @@ from tiny_model import build_tiny_model, toy_records, train_here, write_dataset
 
 from tuneworks.factory.errors import TuneworksError
 from tuneworks.factory.record import Answer, Record
-from tuneworks.trainers.lora import load_model
+from tuneworks.trainers.loading import load_model
 from tuneworks.trainers.sft import Sft
 from tuneworks.trainers.worker import KINDS
 
@@ -123,7 +123,7 @@ def test_a_loss_that_is_no_number_ends_the_training(model: str, data: Path, tmp_
 def test_a_saved_adapter_that_answers_differently_is_refused(model: str, data: Path, tmp_path: Path) -> None:
     """This initialisation takes a random part out of the base's weights, and another when the adapter is loaded."""
     with pytest.raises(TuneworksError, match=r"logits differ by .*init_lora_weights"):
-        train_here(Sft(model=model, lora={"init_lora_weights": "pissa_niter_4"}, args=ARGS), data, tmp_path / "out")
+        train_here(Sft(model=model, peft={"init_lora_weights": "pissa_niter_4"}, args=ARGS), data, tmp_path / "out")
     assert not (tmp_path / "out/done.json").exists()
 
 

@@ -37,10 +37,12 @@ def test_the_other_mistakes_in_options(tmp_path: Path) -> None:
     adapter.mkdir()
     (adapter / "adapter_config.json").write_text("{}")
     mistakes = [
-        (Sft(lora={"rr": 8}), RecipeError, "lora: peft .* takes no argument 'rr'"),
+        (Sft(peft={"rr": 8}), RecipeError, "peft: peft .* takes no argument 'rr'"),
         (Sft(args={"output_dir": "x"}), RecipeError, "output_dir is chosen by the run"),
-        (Sft(tuning="full", lora={"r": 8}), RecipeError, "lora has no use with tuning full"),
-        (Sft(model=str(adapter), lora={"r": 8}), RecipeError, "lora cannot change the adapter"),
+        (Sft(tuning="full", peft={"r": 8}), RecipeError, "peft has no use with tuning full"),
+        (Sft(model=str(adapter), peft={"r": 8}), RecipeError, "peft cannot change the adapter"),
+        (Sft(model="org/other", follows="sft"), RecipeError, "follows names the model to begin from; leave model out"),
+        (Dpo(tuning="prompt"), RecipeError, "would not begin as its reference"),
         (Sft(model=str(tmp_path / "nowhere")), EngineError, "there is no model"),
         (Sft(model=str(tmp_path)), EngineError, "holds no model"),
     ]
@@ -80,7 +82,8 @@ def test_a_whole_folder_is_not_trained_again(tmp_path: Path) -> None:
 def test_the_plan_follows_options_and_rows(tmp_path: Path) -> None:
     write_dataset(tmp_path, toy_records(4))
     first = Sft().plan(tmp_path, 0)
-    assert first.options == {"split": "train", "model": "smollm2", "tuning": "lora", "args": {}, "lora": {}}
+    model = {"model": "smollm2", "follows": None}
+    assert first.options == {"split": "train", **model, "tuning": "lora", "args": {}, "peft": {}}
     assert Sft(**first.options) == Sft()
     assert Sft(args={"max_steps": 2}).plan(tmp_path, 0).key != first.key
     write_dataset(tmp_path, toy_records(5))

@@ -26,6 +26,12 @@ SOURCES: Mapping[str, str] = {
     "_BaseConfig": "trl/trainer/base_config.py",
     "TrainingArguments": "transformers/training_args.py",
     "LoraConfig": "peft/tuners/lora/config.py",
+    "AdaLoraConfig": "peft/tuners/adalora/config.py",
+    "IA3Config": "peft/tuners/ia3/config.py",
+    "PromptTuningConfig": "peft/tuners/prompt_tuning/config.py",
+    "PrefixTuningConfig": "peft/tuners/prefix_tuning/config.py",
+    "PromptEncoderConfig": "peft/tuners/p_tuning/config.py",
+    "PromptLearningConfig": "peft/config.py",
     "PeftConfig": "peft/config.py",
     "PeftConfigMixin": "peft/config.py",
 }

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from tuneworks.factory.errors import InputError, RecipeError, TuneworksError
 from tuneworks.trainers.trl_trainer import TrlTrainer, Tuning
+from tuneworks.trainers.tuning import PROMPTS
 
 if TYPE_CHECKING:
     from tuneworks.trainers.job import Job
@@ -55,6 +56,11 @@ class Dpo(TrlTrainer):
         return [name for name, counts in (("probability", self.soft_labels), ("margin", self.margin > 0)) if counts]
 
     def check(self) -> None:
+        if self.tuning in PROMPTS:
+            raise RecipeError(
+                f"dpo: with tuning {self.tuning} the model would not begin as its reference, for a new prompt already "
+                "changes what it answers; take tuning: lora or another"
+            )
         super().check()
         for name in OTHER_LOSSES if self._weighs() else ():
             if name in self.args and not (name == "loss_type" and self.args[name] in ("sigmoid", ["sigmoid"])):
@@ -108,7 +114,7 @@ class Dpo(TrlTrainer):
             raise TuneworksError(
                 f"the model and its reference differ before the first step (loss {loss:.4f}, which should be "
                 f"{'' if self.margin else 'ln 2 = '}{wanted:.4f}, margin {margin:.4f}, which should be 0); "
-                "leave init_lora_weights under lora at its default"
+                "leave init_lora_weights under peft at its default"
             )
         job.say(f"loss before the first step: {loss:.4f}")
         # While model and reference are the same every pair has this loss, the held-out ones too.

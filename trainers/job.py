@@ -12,9 +12,11 @@ from transformers import PreTrainedTokenizerBase
 
 from tuneworks.factory.engines.decoding import device_and_dtype
 from tuneworks.factory.weights import Say, prepare
-from tuneworks.trainers.lora import is_adapter, load_model, load_tokenizer, lora_config
-from tuneworks.trainers.plan import Plan
+from tuneworks.trainers.checkpoints import KEPT
+from tuneworks.trainers.loading import is_adapter, load_model, load_tokenizer, merged_folder
+from tuneworks.trainers.plan import Plan, held_out_ids
 from tuneworks.trainers.trl_trainer import TrlTrainer
+from tuneworks.trainers.tuning import learning_rate, tuning_config
 
 LOG_EACH_STEP = 100
 """Trainings of up to so many steps log the loss of every one, longer ones that of every tenth."""
@@ -47,7 +49,8 @@ class Job:
         """The new adapter's configuration; None where all weights are trained or an adapter is there."""
         if self.trainer.tuning == "full" or is_adapter(self.place):
             return None
-        return lora_config(self.trainer.lora_options())
+        steps = planned_steps(self.arguments, self.plan.train.rows)
+        return tuning_config(self.trainer.tuning, self.trainer.peft_options(), steps)
 
 
 def open_job(trainer: TrlTrainer, plan: Plan, into: Path, say: Say) -> Job:
@@ -57,6 +60,8 @@ def open_job(trainer: TrlTrainer, plan: Plan, into: Path, say: Say) -> Job:
     arguments = defaults(trainer, plan, device, dtype) | trainer.arguments() | {"output_dir": str(into)}
     device = "cpu" if arguments["use_cpu"] else device
     init = arguments.pop("model_init_kwargs", None) or {}
+    if trainer.follows is not None and trainer.tuning != "full" and is_adapter(place):
+        place = merged_folder(place, init, say)
     tokenizer = load_tokenizer(place, trainer.model)
     return Job(trainer, plan, into, say, place, init, arguments, train, test, tokenizer, device)
 
@@ -65,23 +70,27 @@ def load_rows(plan: Plan, cache: Path) -> tuple[Dataset, Dataset | None]:
     files = {"train": plan.train.file} | ({"test": plan.test.file} if plan.test else {})
     # A cache of its own: the shared one would keep rows of a dataset that was made again under the same name.
     loaded = load_dataset("parquet", data_files=files, cache_dir=str(cache))
+    ids = held_out_ids(plan.test.file, plan.options["split"]) if plan.test else None
+    if ids is not None:
+        loaded["test"] = loaded["test"].select([at for at, id in enumerate(loaded["test"]["id"]) if id in ids])
     return loaded["train"], loaded.get("test")
 
 
 def defaults(trainer: TrlTrainer, plan: Plan, device: str, dtype: torch.dtype) -> dict[str, Any]:
-    """Where ours differ from TRL's: small batches, nothing reported or saved on the way, float32 weights."""
+    """Where ours differ from TRL's: small batches, nothing reported on the way, float32 weights."""
     written = trainer.arguments()
     bf16 = dtype == torch.bfloat16 and not written.get("fp16", False)
     ours: dict[str, Any] = {
-        "learning_rate": trainer.learning_rate[trainer.tuning],
+        "learning_rate": learning_rate(trainer.tuning, trainer.learning_rate),
         "per_device_train_batch_size": trainer.cpu_batch if device == "cpu" else 8,
         "per_device_eval_batch_size": 2 if device == "cpu" else 8,
         "max_length": 1024,
         "bf16": bf16,
         "use_cpu": device == "cpu",
-        "gradient_checkpointing": device != "cpu",
+        "gradient_checkpointing": device != "cpu" and trainer.tuning != "prefix",
         "dataloader_pin_memory": device == "cuda",
-        "save_strategy": "no",
+        "save_strategy": "no",  # checkpoints are written by the time that has passed
+        "save_total_limit": KEPT,
         "report_to": "none",
         "disable_tqdm": True,
         "logging_nan_inf_filter": False,  # it would show a broken loss as the last good one

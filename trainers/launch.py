@@ -1,32 +1,40 @@
 """Runs a training in a process of its own: who asked for it loads no torch, and the memory comes back."""
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from tuneworks.factory.errors import TuneworksError
 from tuneworks.factory.weights import Say
+from tuneworks.trainers.failures import memory
 
 FAILURE, LOG = "failure.txt", "worker.log"
 
-PATIENCE = 10.0
-"""Seconds a worker that is asked to stop gets before it is killed."""
+STOPPED = 130
+"""Exit code of a worker that was asked to stop."""
+
+PATIENCE = 60.0
+"""Seconds a worker that is asked to stop gets, to end its step and write a checkpoint, before it is killed."""
 
 
-def launch(into: Path, say: Say) -> None:
+def launch(into: Path, say: Say, options: Mapping[str, Any] = MappingProxyType({})) -> None:
     """Train by the plan in `into`; each line the worker writes goes to `say`, what libraries write to
     worker.log.
 
-    Raises TuneworksError with the cause when the worker fails. Whatever interrupts this also ends the
-    worker.
+    Raises TuneworksError with the cause when the worker fails, and what to change among the trainer's `options`.
+    Whatever interrupts this also stops the worker, which writes a checkpoint first.
     """
     command = [sys.executable, "-m", "tuneworks.trainers.worker", str(into)]
     with (into / LOG).open("w", encoding="utf-8") as log:
         worker = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # closes when this process is killed, by which the worker knows
             stdout=subprocess.PIPE,
             stderr=log,
             env=environment(os.environ),
@@ -36,9 +44,9 @@ def launch(into: Path, say: Say) -> None:
         try:
             _listen(worker, say)
         finally:
-            _end(worker)
+            _end(worker, say)
     if worker.returncode != 0:
-        raise TuneworksError(_cause(into, worker.returncode))
+        raise TuneworksError(_cause(into, worker.returncode, options))
 
 
 def environment(inherited: Mapping[str, str]) -> dict[str, str]:
@@ -63,25 +71,30 @@ def _listen(worker: "subprocess.Popen[str]", say: Say) -> None:
     worker.wait()
 
 
-def _end(worker: "subprocess.Popen[str]") -> None:
-    if worker.stdout is not None:
-        worker.stdout.close()
-    if worker.poll() is None:
-        worker.terminate()
-        try:
-            worker.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
+def _end(worker: "subprocess.Popen[str]", say: Say) -> None:
+    """Stop the worker if it still runs, and hear what it has left to say. A second interrupt ends it at once."""
+    patience = threading.Timer(PATIENCE, worker.kill)
+    try:
+        if worker.poll() is None:
+            patience.start()
+            worker.terminate()
+            _listen(worker, say)
+    finally:
+        patience.cancel()
+        if worker.poll() is None:
             worker.kill()
             worker.wait()
+        for pipe in (worker.stdin, worker.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
-def _cause(into: Path, code: int) -> str:
+def _cause(into: Path, code: int, options: Mapping[str, Any]) -> str:
     failure = into / FAILURE
     if failure.is_file():
         return failure.read_text(encoding="utf-8").strip()
-    if code == -9:
-        return (
-            "the training was killed from outside, most likely because memory ran out; "
-            "lower per_device_train_batch_size or max_length under args, or close other programs"
-        )
+    if code in (STOPPED, -signal.SIGTERM):
+        return "the training was stopped from outside; start it again, and it goes on from its last checkpoint"
+    if code == -signal.SIGKILL:
+        return memory("the training was killed from outside, most likely because memory ran out", options)
     return f"the training ended with code {code} and left no word why; read {into / LOG}"

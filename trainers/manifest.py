@@ -11,6 +11,7 @@ from tuneworks.factory.record import fingerprint
 from tuneworks.trainers.job import Job
 from tuneworks.trainers.masks import MaskReport
 from tuneworks.trainers.plan import Split
+from tuneworks.trainers.tuning import options_of
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "datasets")
 
@@ -23,7 +24,7 @@ def manifest(job: Job, masks: MaskReport, dtype: str) -> dict[str, Any]:
         "plan": plan.key,
         "model": job.trainer.model,
         "tuning": job.trainer.tuning,
-        "lora": job.trainer.lora_options() if job.trainer.tuning == "lora" else None,
+        "peft": options_of(job.trainer.tuning, job.trainer.peft_options()),
         "args": {name: value for name, value in job.arguments.items() if name != "output_dir"},
         "model_init_kwargs": dict(job.init),
         "chat_template": fingerprint(job.tokenizer.chat_template),

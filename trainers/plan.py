@@ -1,13 +1,13 @@
 """Plan: everything that decides what a training leaves; and the marker that says a folder holds all of it.
 
 `plan.json` is written first and is what the worker reads; `done.json` is written last and names the plan,
-so that a folder with it is whole and a folder without it is trained again from the start.
+so that a folder with it is whole. A folder without it is gone on with from its last checkpoint.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from tuneworks.factory.record import fingerprint
 from tuneworks.factory.weights import SMOLLM2
 
 PLAN, DONE = "plan.json", "done.json"
+
+PHASES = "held_out.json"
+"""In a dataset that is mixed in phases: the ids of the held-out records of each phase's sources."""
 
 READ_WHOLE = 1 << 20
 """Bytes. Of a model's larger files only the size is looked at."""
@@ -31,6 +34,16 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """A training whose model this one begins from, at once or over others."""
+
+    name: str
+    file: str
+    """Its held-out rows, of which it may have a part."""
+    split: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     kind: str
     options: Mapping[str, Any]
@@ -39,25 +52,33 @@ class Plan:
     test: Split | None
     weights: str
     """Stands for the content of the model's folder; empty for a name."""
+    earlier: tuple[Earlier, ...] = ()
+    """The trainings before, the latest first."""
 
     @property
     def key(self) -> str:
         """Equal for trainings that leave the same; where the files lie does not matter."""
         content = asdict(self)
+        del content["earlier"]  # `weights` holds their plans
+        if self.options.get("follows"):
+            content["options"] = {name: value for name, value in self.options.items() if name != "model"}
         for split in (content["train"], content["test"]):
             if split is not None:
                 del split["file"]
         return fingerprint(content)
 
     def write(self, into: Path) -> None:
-        (into / PLAN).write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False), encoding="utf-8")
+        half = into / f"{PLAN}.part"
+        half.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False), encoding="utf-8")
+        half.rename(into / PLAN)
 
     @classmethod
     def read(cls, into: Path) -> "Plan":
         content = json.loads((into / PLAN).read_text(encoding="utf-8"))
         test = content.pop("test")
         train = Split(**content.pop("train"))
-        return cls(**content, train=train, test=Split(**test) if test else None)
+        earlier = tuple(Earlier(**one) for one in content.pop("earlier", ()))
+        return cls(**content, train=train, test=Split(**test) if test else None, earlier=earlier)
 
 
 def is_trained(into: Path, plan: Plan) -> bool:
@@ -69,6 +90,31 @@ def is_trained(into: Path, plan: Plan) -> bool:
     return isinstance(done, dict) and done.get("plan") == plan.key
 
 
+def begun_from(follows: str, into: Path) -> tuple[Path, tuple[Earlier, ...]]:
+    """The folder beside `into` of the training `follows`, and the trainings that led there; raises InputError when one
+    of them is not whole."""
+    place = into.parent / follows
+    earlier: list[Earlier] = []
+    name: str | None = follows
+    while name is not None:
+        folder = into.parent / name
+        if not (folder / DONE).is_file():
+            raise InputError(f"{into.name} begins from the model of {name}, and {folder} is not whole; train it first")
+        plan = Plan.read(folder)
+        if plan.test is not None:
+            earlier.append(Earlier(name, plan.test.file, plan.options["split"]))
+        name = plan.options.get("follows")
+    return place, tuple(earlier)
+
+
+def is_begun(into: Path, plan: Plan) -> bool:
+    """Whether a training by this plan was begun in `into`."""
+    try:
+        return Plan.read(into).key == plan.key
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):
+        return False
+
+
 def mark_done(into: Path, plan: Plan) -> None:
     half = into / f"{DONE}.part"
     half.write_text(json.dumps({"plan": plan.key}), encoding="utf-8")
@@ -77,7 +123,7 @@ def mark_done(into: Path, plan: Plan) -> None:
 
 def splits(dataset: Path, rows: str, columns: Sequence[str], split: str = "train") -> tuple[Split, Split | None]:
     """The split of the configuration `rows` to train on, and its held-out one where there is one with rows: for
-    validation, else for tests."""
+    validation, else for tests. That of a phase holds the rows of its own sources."""
     file = dataset / rows / f"{split}.parquet"
     if not file.is_file():
         raise InputError(
@@ -91,7 +137,19 @@ def splits(dataset: Path, rows: str, columns: Sequence[str], split: str = "train
         )
     held_out = [dataset / rows / f"{name}.parquet" for name in ("validation", "test")]
     test = next((_split(path, columns) for path in held_out if path.is_file()), None)
+    ids = held_out_ids(test.file, split) if test else None
+    if test and ids is not None:
+        test = replace(test, rows=int(pl.read_parquet(test.file, columns=["id"])["id"].is_in(list(ids)).sum()))
     return train, test if test and test.rows else None
+
+
+def held_out_ids(file: str, split: str) -> frozenset[str] | None:
+    """The records among the held-out rows in `file` by which a training on `split` is watched; None for all."""
+    phases = Path(file).parent.with_name(PHASES)
+    if not phases.is_file():
+        return None
+    ids = json.loads(phases.read_text(encoding="utf-8")).get(split)
+    return None if ids is None else frozenset(ids)
 
 
 def weights_of(model: str) -> str:

@@ -3,21 +3,27 @@
 import math
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from tuneworks.factory.errors import TuneworksError
 from tuneworks.factory.weights import Say
+from tuneworks.trainers.checkpoints import last_whole, step_of
 
 
 class Progress(TrainerCallback):
-    def __init__(self, say: Say) -> None:
-        self._say = say
+    def __init__(self, say: Say, into: Path) -> None:
+        self._say, self._into = say, into
         self._began = time.monotonic()
+        self._first = 0
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._began = time.monotonic()
+        self._first = state.global_step
+        if self._first:
+            self._say(f"going on at step {self._first} of {state.max_steps}")
 
     def on_log(
         self,
@@ -32,9 +38,13 @@ class Progress(TrainerCallback):
             return
         step = state.global_step
         if not math.isfinite(float(loss)):
-            raise TuneworksError(
-                f"the loss at step {step} is {loss}, so the weights are lost; "
-                f"lower learning_rate under args (it was {args.learning_rate:g})"
-            )
-        pace = (time.monotonic() - self._began) / max(step, 1)
+            raise TuneworksError(lost(f"loss at step {step} is {loss}, so the weights are lost", args, self._into))
+        pace = (time.monotonic() - self._began) / max(step - self._first, 1)
         self._say(f"step {step} of {state.max_steps}: loss {float(loss):.4f}, {pace:.1f} s a step")
+
+
+def lost(what: str, args: TrainingArguments, into: Path) -> str:
+    """The sentence that ends a training whose weights are no numbers any more."""
+    good = last_whole(into)
+    kept = f"; those of step {step_of(good)} are kept in {good}" if good else ""
+    return f"the {what}{kept}; lower learning_rate under args (it was {args.learning_rate:g})"

@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from tuneworks.factory.errors import RecipeError
 from tuneworks.trainers.trl_trainer import TrlTrainer, Tuning
+from tuneworks.trainers.tuning import tuning_config
 
 if TYPE_CHECKING:
     from tuneworks.trainers.job import Job
     from tuneworks.trainers.masks import Masked
+
+MERGED = ("lora", "rslora", "dora", "full")
+"""Ways to tune that end in a whole model."""
 
 Loss = Literal["pairwise", "all_pairs", "plackett_luce", "mse"]
 
@@ -57,6 +62,13 @@ class Reward(TrlTrainer):
     def rows(self) -> str:
         return "preference" if self.loss == "pairwise" else "ranked"
 
+    def check(self) -> None:
+        if self.tuning not in MERGED:
+            raise RecipeError(
+                f"reward: tuning {self.tuning} cannot be merged into the model that scores; take {', '.join(MERGED)}"
+            )
+        super().check()
+
     def columns(self) -> tuple[str, ...]:
         return ("prompt", "chosen", "rejected") if self.loss == "pairwise" else ("prompt", "completions", "rewards")
 
@@ -69,7 +81,6 @@ class Reward(TrlTrainer):
         from trl.trainer.reward_config import RewardConfig
 
         from tuneworks.trainers.groups import GroupCollator, grouped, pad_of, without_longer
-        from tuneworks.trainers.lora import lora_config
         from tuneworks.trainers.reward_model import language_head, reward_model
         from tuneworks.trainers.reward_trainer import GroupRewardTrainer
 
@@ -94,7 +105,7 @@ class Reward(TrlTrainer):
             train_dataset=train,
             eval_dataset=test,
             processing_class=job.tokenizer,
-            peft_config=None if self.tuning == "full" else lora_config(self.lora_options()),
+            peft_config=None if self.tuning == "full" else tuning_config(self.tuning, self.peft_options()),
         )
 
     def masked(self, job: "Job", trl: Any) -> "Iterator[Masked]":

@@ -9,7 +9,7 @@ from peft import PeftConfig
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from tuneworks.factory.errors import InputError
-from tuneworks.trainers.lora import is_adapter, load_model
+from tuneworks.trainers.loading import is_adapter, load_model
 
 SCALED_LOGITS = ["final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier", "output_multiplier"]
 """Settings of models that do more to their logits than multiply by the head's weights."""

@@ -7,16 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel, PrinterCallback
+from transformers import PreTrainedModel, PrinterCallback, TrainerState
+from transformers.trainer import TRAINER_STATE_NAME
 
 from tuneworks.factory.errors import TuneworksError
 from tuneworks.factory.weights import Say
+from tuneworks.trainers.checkpoints import last_whole, remove_all
+from tuneworks.trainers.forgetting import earlier_losses, forgotten
 from tuneworks.trainers.job import Job, evaluate, open_job
 from tuneworks.trainers.manifest import manifest, write_json
 from tuneworks.trainers.masks import MaskReport, lengths_of, report
 from tuneworks.trainers.plan import Plan, mark_done
 from tuneworks.trainers.progress import Progress
+from tuneworks.trainers.ranks import Ranks
+from tuneworks.trainers.saving import Saving
+from tuneworks.trainers.stopping import Stopping
 from tuneworks.trainers.trl_trainer import TrlTrainer
+from tuneworks.trainers.tuning import NOT_RESUMED
 
 SAME = 1e-3
 """Largest difference between logits of the trained model and of the saved one, loaded again."""
@@ -37,9 +44,11 @@ class Trained:
     logits: torch.Tensor
 
 
-def train(trainer: TrlTrainer, plan: Plan, into: Path, say: Say) -> None:
+def train(trainer: TrlTrainer, plan: Plan, into: Path, say: Say, stopping: Stopping | None = None) -> None:
+    """Goes on from the last whole checkpoint in `into`. Raises KeyboardInterrupt, a checkpoint written, when asked to
+    stop."""
     job = open_job(trainer, plan, into, say)
-    trained = fit(job)
+    trained = fit(job, stopping or Stopping())
     # Only now is the trained model gone: two of them may not fit.
     gc.collect()
     if torch.cuda.is_available():
@@ -48,32 +57,56 @@ def train(trainer: TrlTrainer, plan: Plan, into: Path, say: Say) -> None:
     if not difference <= SAME:
         raise TuneworksError(
             f"the saved model in {into} answers differently from the trained one (its logits differ by "
-            f"{difference:.3g}); if lora sets init_lora_weights, leave it at its default"
+            f"{difference:.3g}); if peft sets init_lora_weights, leave it at its default"
         )
     shutil.rmtree(into / "cache", ignore_errors=True)
     write_json(into / "metrics.json", trained.metrics)
     record = manifest(job, trained.masks, trained.dtype)
     write_json(into / "manifest.json", record | {"reload_max_difference": difference})
     mark_done(into, plan)
+    if "save_total_limit" not in trainer.args:  # who writes how many to keep wants to have them
+        remove_all(into)
 
 
-def fit(job: Job) -> Trained:
+def fit(job: Job, stopping: Stopping) -> Trained:
     trl = job.trainer.build(job)
+    resumed = last_whole(job.into)
+    resumable = job.trainer.tuning not in NOT_RESUMED
+    saving = Saving(job.into, stopping, "save_strategy" not in job.trainer.args, resumable, resumed)
     trl.remove_callback(PrinterCallback)
-    trl.add_callback(Progress(job.say))
+    trl.add_callback(Progress(job.say, job.into))
+    trl.add_callback(saving)
+    if job.trainer.tuning == "adalora":
+        trl.add_callback(Ranks(job.trainer.peft))
     masks = mask_report(job, trl)
     metrics = job.trainer.before(job, trl)
     if "held_out_loss_before" not in metrics:
         metrics |= held_out(trl, job, "before")
+    before = earlier_losses(trl.model, job)
     job.say(f"Training {job.trainer.kind} ({job.trainer.tuning}) on {job.device}")
-    outcome = trl.train()
-    metrics = losses(trl, outcome.metrics["train_runtime"]) | metrics | held_out(trl, job, "after")
+    went_on(trl, resumed)
+    trl.train(resume_from_checkpoint=str(resumed) if resumed else None)
+    seconds = saving.seconds
+    if stopping.asked and trl.state.global_step < trl.state.max_steps:
+        kept = "which is kept" if resumable else "and will start again"
+        job.say(f"stopped after step {trl.state.global_step} of {trl.state.max_steps}, {kept}")
+        raise KeyboardInterrupt
+    metrics = losses(trl, seconds) | metrics | held_out(trl, job, "after")
     model = plain(trl.model)
+    if before:
+        metrics |= forgotten(before, earlier_losses(model, job), job.say)
     metrics |= job.trainer.after(job, model)
     probe = torch.tensor([next(iter(job.trainer.masked(job, trl))).tokens[:PROBED]], device=model.device)
     logits, dtype = logits_of(model, probe), str(model.dtype).removeprefix("torch.")
     save(job.trainer.to_save(model), job)
     return Trained(job, masks, metrics, dtype, probe, logits)
+
+
+def went_on(trl: Any, checkpoint: Path | None) -> None:
+    """TRL counts the tokens of a training that goes on from 0; let it count on."""
+    if checkpoint is not None:
+        entries = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME)).log_history
+        trl._total_train_tokens = max((int(entry.get("num_tokens", 0)) for entry in entries), default=0)
 
 
 def mask_report(job: Job, trl: Any) -> MaskReport:

@@ -109,6 +109,7 @@ def nlls(sequences: Sequence[tuple[list[int], int]], model: Any, job: Job) -> It
             attention[row, : len(tokens)] = 1
         with autocast(job):
             logits = model(input_ids=ids.to(model.device), attention_mask=attention.to(model.device)).logits
+        logits = logits[:, -width:]  # a learned prompt stands before the text
         for row, (tokens, start) in enumerate(batch):
             wanted = ids[row, start : len(tokens)].to(model.device)
             yield float(torch.nn.functional.cross_entropy(logits[row, start - 1 : len(tokens) - 1].float(), wanted))

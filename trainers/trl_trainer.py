@@ -1,27 +1,27 @@
 """What the trainers over TRL share: their options, their checks, and starting a worker."""
 
-import shutil
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tuneworks.factory.errors import InputError, MissingExtra, RecipeError
 from tuneworks.factory.weights import SMOLLM2, Say, locate
 from tuneworks.trainers.arguments import check_names, with_numbers
+from tuneworks.trainers.checkpoints import clear
 from tuneworks.trainers.launch import launch
-from tuneworks.trainers.lora import OURS, is_adapter, load_model
-from tuneworks.trainers.plan import PLAN, Plan, is_trained, splits, weights_of
+from tuneworks.trainers.loading import is_adapter, load_model
+from tuneworks.trainers.plan import Plan, begun_from, is_trained, splits, weights_of
 from tuneworks.trainers.trainer import Trainer, silent
+from tuneworks.trainers.tuning import METHODS, refuse, refuse_adapter
+from tuneworks.trainers.tuning import Tuning as Tuning
 
 if TYPE_CHECKING:
     from tuneworks.trainers.job import Job
     from tuneworks.trainers.masks import Masked
-
-Tuning = Literal["lora", "full"]
 
 
 class TrlTrainer(Trainer):
@@ -43,48 +43,74 @@ class TrlTrainer(Trainer):
 
     model: str = SMOLLM2
     """`smollm2` (packaged), a model's folder, or a Hub id; an adapter found there is trained further."""
+    follows: str | None = None
+    """In place of `model`, an earlier training of the recipe by the name of its folder (sft, sft-2 ...): it begins from
+    what that one leaves, an adapter merged into its model."""
     tuning: Tuning = "lora"
-    """`lora` trains an adapter beside the frozen weights; `full` trains every weight, in far more memory."""
+    """`full` trains every weight; the others a little beside the frozen model: adapters (`lora`, `rslora`, `dora`,
+    `adalora`, `ia3`), or a prompt in the place of words (`prompt`, `prefix`, `p_tuning`)."""
     args: dict[str, Any] = Field(default_factory=dict)
     """Arguments of TRL's configuration class as they are, such as max_steps; they win over our defaults."""
-    lora: dict[str, Any] = Field(default_factory=dict)
-    """Arguments of PEFT's LoraConfig as they are; ours are r 16, lora_alpha 32, all linear layers."""
+    peft: dict[str, Any] = Field(default_factory=dict)
+    """Arguments of PEFT's configuration class for `tuning` as they are, such as r; they win over our defaults."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _peft_by_its_first_name(cls, options: object) -> object:
+        """`peft` was called `lora` while there was nothing else."""
+        if isinstance(options, Mapping) and "lora" in options and "peft" not in options:
+            return {"peft" if name == "lora" else name: value for name, value in options.items()}
+        return options
 
     def check(self) -> None:
         for package in ("torch", "transformers", "trl", "peft", "datasets", "accelerate"):
             if find_spec(package) is None:
                 raise MissingExtra(package, "train", f"the trainer {self.kind}")
         check_names(self.args, self.config, f"{self.kind}: args")
-        check_names(self.lora, "LoraConfig", f"{self.kind}: lora")
+        if self.tuning == "full" and self.peft:
+            raise RecipeError(f"{self.kind}: peft has no use with tuning full; leave one of them out")
+        if self.tuning != "full":
+            check_names(self.peft, METHODS[self.tuning].config, f"{self.kind}: peft")
         if "output_dir" in self.args:
             raise RecipeError(f"{self.kind}: args: output_dir is chosen by the run; leave it out")
-        if self.lora and self.tuning == "full":
-            raise RecipeError(f"{self.kind}: lora has no use with tuning full; leave one of them out")
+        refuse(self.tuning, self.args, self.peft, self.kind)
+        if self.follows is not None:
+            if self.model != type(self).model_fields["model"].default:
+                raise RecipeError(f"{self.kind}: follows names the model to begin from; leave model out")
+            return
         place = locate(self.model)
-        if self.lora and self.continues and is_adapter(place):
-            raise RecipeError(f"{self.kind}: lora cannot change the adapter in {self.model}; leave lora out")
+        if self.continues and is_adapter(place):
+            refuse_adapter(self.tuning, place, self.kind)
+            if self.peft:
+                raise RecipeError(f"{self.kind}: peft cannot change the adapter in {self.model}; leave peft out")
 
-    def plan(self, dataset: Path, seed: int) -> Plan:
-        """Raises InputError when the rows are missing or have other columns."""
+    def plan(self, dataset: Path, seed: int, into: Path | None = None) -> Plan:
+        """Raises InputError when the rows are missing or have other columns. What it follows is beside `into`."""
         train, test = splits(dataset, self.rows, self.columns(), self.split)
         options = self.model_dump(mode="json")
-        return Plan(self.kind, options, seed, train, test, weights_of(self.model))
+        if self.follows is None:
+            return Plan(self.kind, options, seed, train, test, weights_of(self.model))
+        if into is None:
+            raise InputError(f"{self.kind} follows {self.follows}; name the folder it is trained into")
+        place, earlier = begun_from(self.follows, into)
+        return Plan(self.kind, options | {"model": str(place)}, seed, train, test, weights_of(str(place)), earlier)
 
     def train(self, dataset: Path, into: Path, seed: int = 0, say: Say = silent) -> None:
         self.check()
-        plan = self.plan(dataset, seed)
+        plan = self.plan(dataset, seed, into)
         if is_trained(into, plan):
             say(f"{into.name} is already trained from these rows")
             return
-        _empty(into)
+        clear(into, plan)
         plan.write(into)
-        launch(into, say)
+        launch(into, say, plan.options)
 
     def arguments(self) -> dict[str, Any]:
         return with_numbers(self.args)
 
-    def lora_options(self) -> dict[str, Any]:
-        return {**OURS, "task_type": self.task, **self.lora}
+    def peft_options(self) -> dict[str, Any]:
+        """Those of the user, and the kind of model."""
+        return {"task_type": self.task, **self.peft}
 
     def columns(self) -> tuple[str, ...]:
         """What the rows must have."""
@@ -117,12 +143,3 @@ class TrlTrainer(Trainer):
     def load(self, place: str, init: Mapping[str, Any]) -> Any:
         """The saved model, as whoever uses it loads it."""
         return load_model(place, init)
-
-
-def _empty(into: Path) -> None:
-    """Make `into` an empty folder; what an unfinished or an older training left there goes."""
-    if into.is_dir() and any(into.iterdir()) and not (into / PLAN).is_file():
-        raise InputError(f"the folder {into} is not empty and no training wrote it; name a new folder")
-    if into.is_dir():
-        shutil.rmtree(into)
-    into.mkdir(parents=True)

@@ -8,39 +8,42 @@ import sys
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from tuneworks.factory.errors import TuneworksError
 from tuneworks.trainers.contrast import Contrast
 from tuneworks.trainers.dpo import Dpo
+from tuneworks.trainers.failures import cause
 from tuneworks.trainers.kto import Kto
-from tuneworks.trainers.launch import FAILURE, LOG
+from tuneworks.trainers.launch import FAILURE, LOG, STOPPED
 from tuneworks.trainers.plan import Plan
 from tuneworks.trainers.quality import Quality
 from tuneworks.trainers.reward import Reward
 from tuneworks.trainers.sft import Sft
+from tuneworks.trainers.stopping import Stopping, end_when_orphaned
 from tuneworks.trainers.trl_trainer import TrlTrainer
 
 KINDS: Mapping[str, type[TrlTrainer]] = {kind.kind: kind for kind in (Sft, Dpo, Kto, Contrast, Quality, Reward)}
 
-OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
-
-def main(folder: str) -> int:
-    into = Path(folder)
+def main(folder: str, stopping: Stopping) -> int:
+    into, options = Path(folder), dict[str, Any]()
     try:
-        work(into)
+        plan = Plan.read(into)
+        options |= plan.options
+        work(plan, into, stopping)
+    except KeyboardInterrupt:
+        return STOPPED
     except Exception as error:
         traceback.print_exc()
-        (into / FAILURE).write_text(cause(error, into), encoding="utf-8")
+        (into / FAILURE).write_text(cause(error, into / LOG, options), encoding="utf-8")
         return 1
     return 0
 
 
-def work(into: Path) -> None:
-    plan = Plan.read(into)
+def work(plan: Plan, into: Path, stopping: Stopping) -> None:
     from tuneworks.trainers.session import train
 
-    train(KINDS[plan.kind](**plan.options), plan, into, say)
+    train(KINDS[plan.kind](**plan.options), plan, into, say, stopping)
 
 
 def say(line: str) -> None:
@@ -48,18 +51,8 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def cause(error: Exception, into: Path) -> str:
-    """One sentence that ends in what to do."""
-    if isinstance(error, TuneworksError):
-        return str(error)
-    if isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in OUT_OF_MEMORY):
-        return (
-            "memory ran out while training; under args lower per_device_train_batch_size or max_length, "
-            "or set gradient_checkpointing to true"
-        )
-    first = (str(error).strip().splitlines() or ["no reason given"])[0]
-    return f"the training stopped with {type(error).__name__}: {first} (the whole story is in {into / LOG})"
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    end_when_orphaned()
+    asked = Stopping()
+    asked.listen()
+    sys.exit(main(sys.argv[1], asked))

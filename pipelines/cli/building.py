@@ -40,6 +40,7 @@ MaxRows = Annotated[
 ]
 
 ANSWERS_KEPT = "All answers so far are kept"
+TRAININGS_KEPT = "Finished trainings are kept, and the one under way up to its last checkpoint"
 
 
 def init(
@@ -79,7 +80,8 @@ def build_recipe(
             if built.changed or not (folder / REPORT).is_file():
                 write_report(folder)
             if train and loaded.train:
-                train_all(loaded, folder, console)
+                with interruptible(TRAININGS_KEPT, f"build {again}"):
+                    train_all(loaded, folder, console)
     except BudgetReached as reached:
         more = f"go on with a higher limit: tuneworks build {again} --max-{reached.unit}"
         problems.print(f"Stopped: {reached}. {ANSWERS_KEPT}; {more}", markup=False)
@@ -124,8 +126,9 @@ def train(run: RunName, runs: Runs = RUNS) -> None:
     recipe = load_recipe(str(folder / RECIPE))
     for trainer in recipe.train:
         trainer.check()
+    again = " ".join([run, *([f"--runs {shlex.quote(str(runs))}"] * (runs != RUNS))])
     with (
-        interruptible("Finished trainings are kept", f"train {run}"),
+        interruptible(TRAININGS_KEPT, f"train {again}"),
         room_for(folder),
         opened(recipe, folder, update=False),
     ):

@@ -27,6 +27,11 @@ def members(side: pl.Series, sources: pl.Series, phases: Mapping[str, Phase], di
     return {**{name: own[name] | replayed[name] for name in phases}, **held_out}
 
 
+def held_out(side: pl.Series, sources: pl.Series, phases: Mapping[str, Phase]) -> dict[str, pl.Series]:
+    """For each phase, which held-out records are of its sources: by these its training is watched."""
+    return {name: side.is_in(HELD_OUT) & sources.is_in(list(phase.sources)) for name, phase in phases.items()}
+
+
 def _replayed(phase: str, own: Mapping[str, Mask], share: float, dice: Dice) -> Mask:
     """A draw of the earlier phases' rows that makes the wanted share of the phase's; all where they are too few."""
     names = list(own)

@@ -4,6 +4,7 @@ All configurations are conversational in TRL's format: `datasets.load_dataset(fo
 them as they are. The folder appears whole or not at all. Records pass slice by slice; they are never in memory whole.
 """
 
+import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -16,10 +17,11 @@ from tuneworks.factory.dice import Dice
 from tuneworks.factory.record import Record, from_table, to_table
 from tuneworks.pipelines.dataset.card import CARD, plain_card
 from tuneworks.pipelines.dataset.manifest import write_manifest
-from tuneworks.pipelines.dataset.membership import Mask, members
+from tuneworks.pipelines.dataset.membership import Mask, held_out, members
 from tuneworks.pipelines.dataset.pretraining import PRETRAINING, Texts, write_texts
 from tuneworks.pipelines.dataset.sides import LEFT_OUT, TRAIN, sides
 from tuneworks.pipelines.recipe import Recipe
+from tuneworks.trainers.plan import PHASES
 from tuneworks.trainers.rows import VIEWS, View
 
 Rows = dict[str, dict[str, int]]
@@ -50,6 +52,10 @@ def write_dataset(
     sources = table.select("source").collect()["source"]
     splits = members(side, sources, recipe.mix.phases, Dice(recipe.seed, "phases"))
     rows = _write_views(table, splits, recipe.datasets, half)
+    if recipe.mix.phases:
+        ids = table.select("id").collect()["id"]
+        held = {name: ids.filter(mask).to_list() for name, mask in held_out(side, sources, recipe.mix.phases).items()}
+        (half / PHASES).write_text(json.dumps(held, indent=2) + "\n", encoding="utf-8")
     facts["left_out"] = int((side == LEFT_OUT).sum())
     if recipe.pretraining and documents is not None:
         texts = _carried(recipe, documents, table, (side == TRAIN).to_numpy(), half)

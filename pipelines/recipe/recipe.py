@@ -12,6 +12,7 @@ from tuneworks.pipelines.audit.limits import AuditLimits
 from tuneworks.pipelines.catalog import nearest
 from tuneworks.pipelines.mixing.options import Mix
 from tuneworks.pipelines.recipe.sections import Holdout, Limits, Pretraining, Push, Source, Stage
+from tuneworks.pipelines.recipe.trainings import check_order
 from tuneworks.pipelines.section import Section
 from tuneworks.trainers.rows import VIEWS
 from tuneworks.trainers.trainer import Trainer
@@ -123,6 +124,7 @@ class Recipe(Section):
                     f"{trainer.kind} trains on the split {trainer.split}; write split: "
                     f"{' or '.join(self.training_splits)} among its options"
                 )
+        check_order(self.train)
         return self
 
 

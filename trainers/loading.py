@@ -1,31 +1,21 @@
-"""Loading a model to train or to look at, with or without an adapter (LoRA, 2106.09685)."""
+"""Loading a model to train or to look at, with or without an adapter."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuneworks.factory.errors import InputError
+from tuneworks.factory.weights import Say
 
 if TYPE_CHECKING:
-    from peft import LoraConfig
     from transformers import PreTrainedTokenizerBase
 
-OURS: Mapping[str, Any] = {
-    "r": 16,
-    "lora_alpha": 32,
-    "target_modules": "all-linear",
-    "task_type": "CAUSAL_LM",
-}
+MERGED = "merged"
 
 
 def is_adapter(place: str) -> bool:
     return (Path(place) / "adapter_config.json").is_file()
-
-
-def lora_config(written: Mapping[str, Any]) -> "LoraConfig":
-    from peft import LoraConfig
-
-    return LoraConfig(**{**OURS, **written})
 
 
 def load_model(place: str, init: Mapping[str, Any], *, trainable: bool = False, merged: bool = False) -> Any:
@@ -46,6 +36,24 @@ def load_model(place: str, init: Mapping[str, Any], *, trainable: bool = False, 
     model = PeftModel.from_pretrained(base, place, is_trainable=trainable)
     # PEFT has frozen the base, and leaves it so.
     return model.merge_and_unload().requires_grad_(True) if merged else model
+
+
+def merged_folder(place: str, init: Mapping[str, Any], say: Say) -> str:
+    """The folder of the model that the adapter in `place` makes of its base, saved beside it.
+
+    A new adapter needs the model under it in a file: its folder names that, and TRL reads references from there.
+    """
+    from transformers import AutoTokenizer
+
+    folder = Path(place) / MERGED
+    if not folder.is_dir():
+        say(f"merging the adapter of {Path(place).name} into its model")
+        half = folder.with_name(f"{MERGED}.part")
+        shutil.rmtree(half, ignore_errors=True)
+        load_model(place, init, merged=True).save_pretrained(half)
+        AutoTokenizer.from_pretrained(place).save_pretrained(half)
+        half.rename(folder)
+    return str(folder)
 
 
 def load_tokenizer(place: str, model: str) -> "PreTrainedTokenizerBase":

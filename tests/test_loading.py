@@ -7,7 +7,8 @@ import pytest
 from tiny_model import build_tiny_model
 
 from tuneworks.factory.errors import InputError
-from tuneworks.trainers.lora import is_adapter, load_model, load_tokenizer, lora_config
+from tuneworks.trainers.loading import is_adapter, load_model, load_tokenizer
+from tuneworks.trainers.tuning import tuning_config
 
 pytestmark = pytest.mark.real
 
@@ -22,7 +23,7 @@ def save_adapter(model: str, into: Path) -> str:
     import torch
     from peft import get_peft_model
 
-    adapted: Any = get_peft_model(load_model(model, {}), lora_config({"r": 4}))
+    adapted: Any = get_peft_model(load_model(model, {}), tuning_config("lora", {"r": 4}))
     for name, weights in adapted.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(weights, generator=torch.Generator().manual_seed(0))
@@ -33,11 +34,11 @@ def save_adapter(model: str, into: Path) -> str:
 def test_our_adapter_is_on_every_linear_layer_but_the_head(model: str) -> None:
     from peft import get_peft_model
 
-    adapted: Any = get_peft_model(load_model(model, {}), lora_config({}))
+    adapted: Any = get_peft_model(load_model(model, {}), tuning_config("lora", {}))
     touched = {name.split(".")[-4] for name, _ in adapted.named_parameters() if "lora_A" in name}
     assert touched == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
     assert adapted.peft_config["default"].r == 16
-    assert lora_config({"r": 4}).r == 4
+    assert tuning_config("lora", {"r": 4}).r == 4
 
 
 def test_an_adapters_folder_gives_the_adapter_on_its_base(model: str, tmp_path: Path) -> None:

@@ -1,0 +1,43 @@
+"""The recipe's trainings: what their folders are called, and which begins from the model of which."""
+
+from collections.abc import Sequence
+
+from tuneworks.pipelines.catalog import nearest
+from tuneworks.trainers.trainer import Trainer
+from tuneworks.trainers.trl_trainer import TrlTrainer
+from tuneworks.trainers.tuning import PROMPTS
+
+
+def model_names(trainers: Sequence[Trainer]) -> list[str]:
+    """sft, dpo, sft-2: by kind, numbered from the second of a kind on."""
+    names: list[str] = []
+    for trainer in trainers:
+        again = sum(n == trainer.kind or n.startswith(f"{trainer.kind}-") for n in names)
+        names.append(f"{trainer.kind}-{again + 1}" if again else trainer.kind)
+    return names
+
+
+def check_order(trainers: Sequence[Trainer]) -> None:
+    """Raise ValueError where `follows` names no earlier training, or one that leaves nothing to begin from."""
+    names = model_names(trainers)
+    for at, trainer in enumerate(trainers):
+        follows = trainer.follows if isinstance(trainer, TrlTrainer) else None
+        if follows is None:
+            continue
+        if follows not in names[:at]:
+            raise ValueError(f"the training {names[at]} {_wrong(follows, names, at)}")
+        first = trainers[names.index(follows)]
+        if isinstance(first, TrlTrainer) and first.tuning in PROMPTS:
+            raise ValueError(
+                f"the training {names[at]} cannot follow {follows}: what tuning {first.tuning} learns stands before "
+                f"the prompt and cannot be merged into a model; train {follows} with tuning: lora or full"
+            )
+
+
+def _wrong(follows: str, names: Sequence[str], at: int) -> str:
+    if follows == names[at]:
+        return "cannot follow itself; name one before it, or leave follows out"
+    if follows in names:
+        return f"stands before {follows}, which it follows; move it below"
+    hint = nearest(follows, tuple(names[:at])) if at else "it is the first; leave follows out"
+    return f"follows no training {follows!r}; {hint}"

@@ -14,17 +14,19 @@ FAILURE, LOG = "failure.txt", "worker.log"
 PATIENCE = 10.0
 """Seconds a worker that is asked to stop gets before it is killed."""
 
+WORKER = "tuneworks.trainers.worker"
 
-def launch(into: Path, say: Say) -> None:
-    """Train by the plan in `into`; each line the worker writes goes to `say`, what libraries write to
-    worker.log.
+
+def launch(into: Path, say: Say, worker: str = WORKER) -> None:
+    """Train by the plan in `into`, with the module `worker`; each line it writes goes to `say`, what libraries write
+    to worker.log.
 
     Raises TuneworksError with the cause when the worker fails. Whatever interrupts this also ends the
     worker.
     """
-    command = [sys.executable, "-m", "tuneworks.trainers.worker", str(into)]
+    command = [sys.executable, "-m", worker, str(into)]
     with (into / LOG).open("w", encoding="utf-8") as log:
-        worker = subprocess.Popen(
+        process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -34,11 +36,11 @@ def launch(into: Path, say: Say) -> None:
             errors="replace",
         )
         try:
-            _listen(worker, say)
+            _listen(process, say)
         finally:
-            _end(worker)
-    if worker.returncode != 0:
-        raise TuneworksError(_cause(into, worker.returncode))
+            _end(process)
+    if process.returncode != 0:
+        raise TuneworksError(_cause(into, process.returncode))
 
 
 def environment(inherited: Mapping[str, str]) -> dict[str, str]:

@@ -19,6 +19,8 @@ from tuneworks.trainers.trl_trainer import TrlTrainer
 
 KINDS: Mapping[str, type[TrlTrainer]] = {kind.kind: kind for kind in (Sft, Dpo, Quality)}
 
+SMALLER = "under args lower per_device_train_batch_size or max_length, or set gradient_checkpointing to true"
+
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
@@ -45,15 +47,12 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def cause(error: Exception, into: Path) -> str:
-    """One sentence that ends in what to do."""
+def cause(error: Exception, into: Path, smaller: str = SMALLER) -> str:
+    """One sentence that ends in what to do; `smaller` is what to do where memory ran out."""
     if isinstance(error, TuneworksError):
         return str(error)
     if isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in OUT_OF_MEMORY):
-        return (
-            "memory ran out while training; under args lower per_device_train_batch_size or max_length, "
-            "or set gradient_checkpointing to true"
-        )
+        return f"memory ran out while training; {smaller}"
     first = (str(error).strip().splitlines() or ["no reason given"])[0]
     return f"the training stopped with {type(error).__name__}: {first} (the whole story is in {into / LOG})"
 

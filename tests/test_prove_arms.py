@@ -101,6 +101,15 @@ def test_a_filter_that_takes_a_model_does_not_judge_what_comes_back(tmp_path: Pa
     assert note == "mine.length.2: takes a model, so did not judge what comes back without mine.length."
 
 
+def test_a_few_rejected_rows_do_not_set_the_budget_unless_named(tmp_path: Path) -> None:
+    rows = [row | {"output": row["output"] if n % 30 == 0 else "red red"} for n, row in enumerate(tasks())]
+    _, found = made(tmp_path / "run", rows=rows)
+    assert "rejected" not in [arm.name for arm in found.arms]
+    assert any(note.startswith("There is no arm rejected: 3 rows beside ") for note in found.notes)
+    _, found = made(tmp_path / "run", ["rejected"], rows=rows)
+    assert found.arms[1].rows.height == 3
+
+
 def test_held_out_rows_are_drawn_alike_each_time(tmp_path: Path) -> None:
     pool, _ = made(tmp_path / "run")
     one, groups = held_out_rows(pool.held_out, 9, 3)

@@ -19,6 +19,10 @@ from tuneworks.trainers.rows import VIEWS
 
 BASE, KEPT, RANDOM, REJECTED, SHUFFLED, WITHOUT = "base", "kept", "random", "rejected", "shuffled", "without"
 
+WORTH = 0.1
+"""Share of the kept rows that the rejected ones must be: the smallest arm sets how much all may learn. By name they are
+an arm all the same."""
+
 SLICE = 10_000
 """Records that are Python objects at a time."""
 
@@ -57,11 +61,12 @@ def arms_of(pool: Pool, folder: Path, wanted: Sequence[str] | None, seed: int) -
         REJECTED: lambda: Arm(REJECTED, gone),
         SHUFFLED: lambda: Arm(SHUFFLED, shuffled(kept, Dice(seed, "prove").random(SHUFFLED))),
     }
+    absent = _absent(gone.height, kept.height, named=wanted is not None)
     for name in names:
-        if name in simple and not (name in (RANDOM, REJECTED) and gone.is_empty()):
-            made.arms.append(simple[name]())
+        if name in absent:
+            made.notes.append(f"There is no arm {name}: {absent[name]}.")
         elif name in simple:
-            made.notes.append(f"There is no arm {name}: no filter rejected a record with an answer.")
+            made.arms.append(simple[name]())
         else:
             _without(*steps[name], pool, folder, kept, made)
     there = {arm.name for arm in made.arms}
@@ -72,6 +77,16 @@ def arms_of(pool: Pool, folder: Path, wanted: Sequence[str] | None, seed: int) -
     if pool.relatives:
         made.notes.append(f"{pool.relatives} rejected records are left out, for they give held-out ones away.")
     return made
+
+
+def _absent(gone: int, kept: int, named: bool) -> dict[str, str]:
+    """Arms of rejected rows that are not there, and why."""
+    if not gone:
+        return dict.fromkeys((RANDOM, REJECTED), "no filter rejected a record with an answer")
+    if named or gone >= WORTH * kept:
+        return {}
+    rows = f"{gone} {'row' if gone == 1 else 'rows'} beside {kept} kept ones would say little"
+    return {REJECTED: f"{rows}; --arms names it all the same, then set --tokens"}
 
 
 def _named(pool: Pool, wanted: Sequence[str] | None) -> list[str]:

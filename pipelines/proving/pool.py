@@ -13,7 +13,7 @@ from tuneworks.factory.dice import Dice
 from tuneworks.factory.errors import InputError
 from tuneworks.factory.record import REJECTED_SCHEMA, SCHEMA
 from tuneworks.filters.filter import Filter
-from tuneworks.pipelines.dataset.sides import HELD_OUT, LEFT_OUT, SIDES, TRAIN, groups, shown, sides
+from tuneworks.pipelines.dataset.sides import HELD_OUT, TRAIN, groups, shown, sides
 from tuneworks.pipelines.recipe import Recipe
 from tuneworks.pipelines.stages import RECORDS, REJECTED, Step, counts_of, filters_of, steps_of
 
@@ -51,17 +51,14 @@ def pool_of(recipe: Recipe, folder: Path) -> Pool:
             "build RECIPE --update"
         )
     rejected = _rejected(folder, filters)
-    side, group = _beside(last, side, rejected)
-    kept, gone = last.collect(), rejected.collect()
-    place = pl.Series("group", group)
-    held_out = kept.with_columns(place.head(kept.height)).filter((side == TEST).head(kept.height))
-    free = (side == TRAIN).tail(gone.height)
+    free, group = _beside(last, side, rejected)
+    records = last.collect()
     return Pool(
         steps=steps,
         filters=filters,
-        kept=kept.filter((side == TRAIN).head(kept.height)),
-        held_out=held_out,
-        rejected=gone.filter(free),
+        kept=records.filter(side == TRAIN),
+        held_out=records.with_columns(group=group[: records.height]).filter(side == TEST),
+        rejected=rejected.collect().filter(pl.Series(free, dtype=pl.Boolean)),
         relatives=int((~free).sum()),
     )
 
@@ -75,20 +72,17 @@ def _rejected(folder: Path, filters: list[tuple[Step, Filter]]) -> pl.LazyFrame:
     return pl.concat(gone).select(list(REJECTED_SCHEMA))
 
 
-def _beside(last: pl.LazyFrame, side: pl.Series, rejected: pl.LazyFrame) -> tuple[pl.Series, NDArray[np.int64]]:
-    """Sides of the last step's records and, behind them, of the rejected ones, with the group of each. Rejected records
-    in a group with held-out ones, or whose prompt shows one, are left out."""
+def _beside(last: pl.LazyFrame, side: pl.Series, rejected: pl.LazyFrame) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Of each rejected record whether it gives no held-out one away: none is in its group, and its prompt shows none.
+    And the group of each record of the last step and, behind them, of each rejected one."""
     both = pl.concat([last.select(list(SCHEMA)), rejected.select(list(SCHEMA))])
     ids = both.select("id").collect()["id"]
-    held = side.is_in(list(HELD_OUT)).to_numpy()
-    codes = np.zeros(len(ids), dtype=np.uint32)
-    codes[: len(side)] = side.to_physical().to_numpy()
-    group = np.zeros(len(ids), dtype=np.int64)
-    names = SIDES.categories.to_list()
+    held = np.zeros(len(ids), dtype=bool)
+    held[: len(side)] = side.is_in(list(HELD_OUT)).to_numpy()
+    group, giving_away = np.zeros(len(ids), dtype=np.int64), np.zeros(len(ids), dtype=bool)
     for number, places in enumerate(groups(both)):
         group[places] = number
-        ours = places[places < len(side)]
-        if held[ours].any():
-            codes[places[places >= len(side)]] = names.index(LEFT_OUT)
-    joined = pl.Series("side", names, dtype=SIDES).gather(codes)
-    return joined.scatter(shown(both, ids, joined), LEFT_OUT), group
+        giving_away[places] = held[places].any()
+    out = pl.Series([TRAIN, TEST]).gather(held.astype(np.uint32))
+    giving_away[shown(both, ids, out).to_numpy()] = True
+    return ~giving_away[len(side) :], group

@@ -25,12 +25,14 @@ def show(console: Console, proof: Proof) -> None:
 def _table(proof: Proof) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("arm", no_wrap=True)
-    for name in ("rows", "tokens", "held-out loss"):
+    for name in ("rows", "tokens", "held-out\nloss"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("against kept", no_wrap=True)
     table.add_column("verdict")
     for line in proof.told:
-        table.add_row(line.arm, *_counts(line), f"{line.loss:.4f}", difference(line), verdict(line))
+        table.add_row(
+            line.arm.replace(" ", "\n", 1), *_counts(line), f"{line.loss:.4f}", difference(line), verdict(line)
+        )
     return table
 
 

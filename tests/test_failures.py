@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tuneworks.factory.errors import InputError
-from tuneworks.trainers.failures import cause
+from tuneworks.trainers.failures import cause, smaller
 
 LOG = Path("out/worker.log")
 
@@ -17,7 +17,7 @@ CPU = "[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate m
     "error", [RuntimeError(CPU), MemoryError(), OSError(12, "Cannot allocate memory"), RuntimeError("std::bad_alloc")]
 )
 def test_running_out_of_memory_says_what_to_lower(error: Exception) -> None:
-    assert cause(error, LOG, {"tuning": "full", "args": {}}) == (
+    assert cause(error, LOG, smaller({"tuning": "full", "args": {}})) == (
         "memory ran out while training; under args lower per_device_train_batch_size or max_length, or set "
         "gradient_checkpointing: true there, or train with tuning: lora"
     )
@@ -26,7 +26,7 @@ def test_running_out_of_memory_says_what_to_lower(error: Exception) -> None:
 def test_so_does_a_gpu_that_is_full() -> None:
     torch = pytest.importorskip("torch")
     error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore")
-    assert cause(error, LOG, {}).startswith("memory ran out while training; under args lower ")
+    assert cause(error, LOG, smaller({})).startswith("memory ran out while training; under args lower ")
 
 
 @pytest.mark.real
@@ -35,7 +35,7 @@ def test_memory_that_torch_does_not_get() -> None:
 
     with pytest.raises(RuntimeError) as raised:
         torch.empty(1 << 60)
-    assert cause(raised.value, LOG, {}).startswith("memory ran out while training; ")
+    assert cause(raised.value, LOG, smaller({})).startswith("memory ran out while training; ")
 
 
 def test_what_was_done_already_is_not_asked_for_again() -> None:
@@ -43,12 +43,12 @@ def test_what_was_done_already_is_not_asked_for_again() -> None:
         "tuning": "lora",
         "args": {"per_device_train_batch_size": 1, "gradient_checkpointing": True},
     }
-    assert cause(MemoryError(), LOG, options) == "memory ran out while training; under args lower max_length"
+    assert cause(MemoryError(), LOG, smaller(options)) == "memory ran out while training; under args lower max_length"
 
 
 def test_other_errors_name_the_log() -> None:
-    assert cause(InputError("there is no x; write y"), LOG, {}) == "there is no x; write y"
-    assert "stopped with ValueError: no reason given" in cause(ValueError(), LOG, {})
-    assert cause(ValueError("first\nsecond"), LOG, {}) == (
+    assert cause(InputError("there is no x; write y"), LOG, smaller({})) == "there is no x; write y"
+    assert "stopped with ValueError: no reason given" in cause(ValueError(), LOG, smaller({}))
+    assert cause(ValueError("first\nsecond"), LOG, smaller({})) == (
         "the training stopped with ValueError: first (the whole story is in out/worker.log)"
     )

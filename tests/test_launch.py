@@ -39,7 +39,7 @@ def test_threads_wait_asleep_unless_the_user_says_otherwise() -> None:
 def test_a_worker_that_fails_raises_its_sentence(tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text("{}")
     with pytest.raises(TuneworksError, match="the training stopped with KeyError") as raised:
-        launch(tmp_path, lambda line: None)
+        launch(tmp_path, lambda line: None, "close other programs")
     assert "\n" not in str(raised.value)
     assert "Traceback" in (tmp_path / "worker.log").read_text()
 
@@ -55,7 +55,7 @@ def test_a_worker_that_fails_raises_its_sentence(tmp_path: Path) -> None:
 def test_a_worker_that_is_killed_leaves_no_word(signal: int, words: str, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "plan.json")  # the worker waits for someone to write its plan
     with ThreadPoolExecutor(1) as pool:
-        failed = pool.submit(launch, tmp_path, lambda line: None)
+        failed = pool.submit(launch, tmp_path, lambda line: None, "close other programs")
         while not workers_of(tmp_path):
             time.sleep(0.05)
         workers_of(tmp_path)[0].send_signal(signal)

@@ -10,18 +10,18 @@ OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memo
 """What torch says on its devices, the system, and C++."""
 
 
-def cause(error: Exception, log: Path, options: Mapping[str, Any]) -> str:
-    """`options` are the trainer's; `log` is where the traceback is."""
+def cause(error: Exception, log: Path, smaller: str) -> str:
+    """`log` is where the traceback is; `smaller` is what to do where memory ran out."""
     if isinstance(error, TuneworksError):
         return str(error)
     if isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in OUT_OF_MEMORY):
-        return memory("memory ran out while training", options)
+        return f"memory ran out while training; {smaller}"
     first = (str(error).strip().splitlines() or ["no reason given"])[0]
     return f"the training stopped with {type(error).__name__}: {first} (the whole story is in {log})"
 
 
-def memory(what: str, options: Mapping[str, Any]) -> str:
-    """What needs less memory, of what these options have not done already."""
+def smaller(options: Mapping[str, Any]) -> str:
+    """What needs less memory, of what these options of a trainer have not done already."""
     args: Mapping[str, Any] = options.get("args") or {}
     lower = [name for name in ("per_device_train_batch_size", "max_length") if args.get(name) != 1]
     change = [f"under args lower {' or '.join(lower)}"]
@@ -29,4 +29,4 @@ def memory(what: str, options: Mapping[str, Any]) -> str:
         change.append("set gradient_checkpointing: true there")
     if options.get("tuning") == "full":
         change.append("train with tuning: lora")
-    return f"{what}; {', or '.join(change)}"
+    return ", or ".join(change)

@@ -7,12 +7,9 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 from tuneworks.factory.errors import TuneworksError
 from tuneworks.factory.weights import Say
-from tuneworks.trainers.failures import memory
 
 FAILURE, LOG = "failure.txt", "worker.log"
 
@@ -22,17 +19,19 @@ STOPPED = 130
 PATIENCE = 60.0
 """Seconds a worker that is asked to stop gets, to end its step and write a checkpoint, before it is killed."""
 
+WORKER = "tuneworks.trainers.worker"
 
-def launch(into: Path, say: Say, options: Mapping[str, Any] = MappingProxyType({})) -> None:
-    """Train by the plan in `into`; each line the worker writes goes to `say`, what libraries write to
-    worker.log.
 
-    Raises TuneworksError with the cause when the worker fails, and what to change among the trainer's `options`.
+def launch(into: Path, say: Say, smaller: str, worker: str = WORKER) -> None:
+    """Train by the plan in `into`, with the module `worker`; each line it writes goes to `say`, what libraries write
+    to worker.log.
+
+    Raises TuneworksError with the cause when the worker fails; `smaller` is what to do where memory ran out.
     Whatever interrupts this also stops the worker, which writes a checkpoint first.
     """
-    command = [sys.executable, "-m", "tuneworks.trainers.worker", str(into)]
+    command = [sys.executable, "-m", worker, str(into)]
     with (into / LOG).open("w", encoding="utf-8") as log:
-        worker = subprocess.Popen(
+        process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,  # closes when this process is killed, by which the worker knows
             stdout=subprocess.PIPE,
@@ -42,11 +41,11 @@ def launch(into: Path, say: Say, options: Mapping[str, Any] = MappingProxyType({
             errors="replace",
         )
         try:
-            _listen(worker, say)
+            _listen(process, say)
         finally:
-            _end(worker, say)
-    if worker.returncode != 0:
-        raise TuneworksError(_cause(into, worker.returncode, options))
+            _end(process, say)
+    if process.returncode != 0:
+        raise TuneworksError(_cause(into, process.returncode, smaller))
 
 
 def environment(inherited: Mapping[str, str]) -> dict[str, str]:
@@ -89,12 +88,12 @@ def _end(worker: "subprocess.Popen[str]", say: Say) -> None:
                 pipe.close()
 
 
-def _cause(into: Path, code: int, options: Mapping[str, Any]) -> str:
+def _cause(into: Path, code: int, smaller: str) -> str:
     failure = into / FAILURE
     if failure.is_file():
         return failure.read_text(encoding="utf-8").strip()
     if code in (STOPPED, -signal.SIGTERM):
         return "the training was stopped from outside; start it again, and it goes on from its last checkpoint"
     if code == -signal.SIGKILL:
-        return memory("the training was killed from outside, most likely because memory ran out", options)
+        return f"the training was killed from outside, most likely because memory ran out; {smaller}"
     return f"the training ended with code {code} and left no word why; read {into / LOG}"

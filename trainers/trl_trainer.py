@@ -12,6 +12,7 @@ from tuneworks.factory.errors import InputError, MissingExtra, RecipeError
 from tuneworks.factory.weights import SMOLLM2, Say, locate
 from tuneworks.trainers.arguments import check_names, with_numbers
 from tuneworks.trainers.checkpoints import clear
+from tuneworks.trainers.failures import smaller
 from tuneworks.trainers.launch import launch
 from tuneworks.trainers.loading import is_adapter, load_model
 from tuneworks.trainers.plan import Plan, begun_from, is_trained, splits, weights_of
@@ -103,7 +104,7 @@ class TrlTrainer(Trainer):
             return
         clear(into, plan)
         plan.write(into)
-        launch(into, say, plan.options)
+        launch(into, say, smaller(plan.options))
 
     def arguments(self) -> dict[str, Any]:
         return with_numbers(self.args)

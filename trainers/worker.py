@@ -12,7 +12,7 @@ from typing import Any
 
 from tuneworks.trainers.contrast import Contrast
 from tuneworks.trainers.dpo import Dpo
-from tuneworks.trainers.failures import cause
+from tuneworks.trainers.failures import cause, smaller
 from tuneworks.trainers.kto import Kto
 from tuneworks.trainers.launch import FAILURE, LOG, STOPPED
 from tuneworks.trainers.plan import Plan
@@ -35,7 +35,7 @@ def main(folder: str, stopping: Stopping) -> int:
         return STOPPED
     except Exception as error:
         traceback.print_exc()
-        (into / FAILURE).write_text(cause(error, into / LOG, options), encoding="utf-8")
+        (into / FAILURE).write_text(cause(error, into / LOG, smaller(options)), encoding="utf-8")
         return 1
     return 0
 

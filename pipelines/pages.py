@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
+from pydantic.fields import FieldInfo
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -82,12 +83,13 @@ def kinds(console: Console, kind: str | None) -> None:
         held = ", ".join(f"{name}: {json.dumps(value)}" for name, value in options.items())
         console.print(f"  [bold]preset: {preset}[/bold]  [dim]{escape(held)}[/dim]", highlight=False)
     for name, option in plugin.model_fields.items():
-        default = "needed" if option.is_required() else f"default {_default(option.get_default())}"
+        default = "needed" if option.is_required() else f"default {_default(option)}"
         console.print(f"  [bold]{name}[/bold]  [dim]{escape(default)}[/dim]", highlight=False)
         console.print(f"      {' '.join((option.description or '').split())}", markup=False, highlight=False)
 
 
-def _default(value: object) -> object:
+def _default(option: FieldInfo) -> object:
+    value: object = option.get_default(call_default_factory=True)
     return value.kind if isinstance(value, Plugin) else repr(value)
 
 

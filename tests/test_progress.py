@@ -1,5 +1,7 @@
 """What is said while TRL trains."""
 
+from pathlib import Path
+
 import pytest
 
 from tuneworks.factory.errors import TuneworksError
@@ -7,16 +9,17 @@ from tuneworks.factory.errors import TuneworksError
 pytestmark = pytest.mark.real
 
 
-def log(step: int, **logs: float) -> list[str]:
+def log(step: int, into: Path = Path("unused"), **logs: float) -> list[str]:
     from transformers import TrainerControl, TrainerState, TrainingArguments
 
     from tuneworks.trainers.progress import Progress
 
     said: list[str] = []
-    watch = Progress(said.append)
-    args = TrainingArguments(output_dir="unused", learning_rate=0.5, use_cpu=True)
-    state, control = TrainerState(global_step=step, max_steps=9), TrainerControl()
+    watch = Progress(said.append, into)
+    args = TrainingArguments(output_dir=str(into), learning_rate=0.5, use_cpu=True)
+    state, control = TrainerState(max_steps=9), TrainerControl()
     watch.on_train_begin(args, state, control)
+    state.global_step = step
     watch.on_log(args, state, control, logs=logs)
     return said
 
@@ -34,3 +37,12 @@ def test_other_logs_are_not() -> None:
 def test_a_loss_that_is_no_number_ends_the_training(loss: float) -> None:
     with pytest.raises(TuneworksError, match=r"the loss at step 4 is .*lower learning_rate under args .*0\.5"):
         log(4, loss=loss)
+
+
+def test_it_says_which_checkpoint_is_still_good(tmp_path: Path) -> None:
+    from tuneworks.trainers.checkpoints import mark_whole
+
+    (tmp_path / "checkpoint-3").mkdir()
+    mark_whole(tmp_path / "checkpoint-3", 1.0)
+    with pytest.raises(TuneworksError, match=r"those of step 3 are kept in .*checkpoint-3; lower learning_rate"):
+        log(4, tmp_path, loss=float("nan"))

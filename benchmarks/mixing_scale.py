@@ -26,6 +26,7 @@ from tuneworks.pipelines.mixing.options import Mix
 from tuneworks.pipelines.recipe import parse_recipe
 from tuneworks.pipelines.stages import RECORDS, Step, write_decided
 
+SCORES = pl.List(pl.Struct({"name": pl.String(), "value": pl.Float64()}))
 SOURCES, BATCH, WORDS = 5, 100_000, 24
 RECIPE = "name: scale\nsources: {a: {seeds: builtin}}\ndatasets: [sft]\nholdout: 0.1\n"
 
@@ -47,11 +48,7 @@ def batches(source: str, rows: int) -> Iterator[pl.DataFrame]:
                 "id",
                 source=pl.lit(source),
                 prompt=pl.concat_list(pl.struct(role=pl.lit("user"), content="text")),
-                answers=pl.concat_list(
-                    pl.struct(
-                        text="text", by=pl.lit("m"), scores=pl.lit([], dtype=SCHEMA["answers"].inner.fields[2].dtype)
-                    )  # type: ignore[union-attr]
-                ),
+                answers=pl.concat_list(pl.struct(text="text", by=pl.lit("m"), scores=pl.lit([], dtype=SCORES))),
                 parents=pl.lit([], dtype=pl.List(pl.String)),
                 meta=pl.lit("{}"),
             )

@@ -1,6 +1,6 @@
 """The run: steps in order, each leaving a folder; what is whole is not made again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -82,11 +82,11 @@ async def build(recipe: Recipe, folder: Path, watcher: Watcher, asking: Asking =
         progress.reply(reply.usage, replayed)
         watcher.reply(reply, replayed)
 
-    journal = asking.journal or folder / JOURNAL
+    journal, steps = asking.journal or folder / JOURNAL, steps_of(recipe)
     try:
         async with opened_models(recipe, journal, asking.replay, seen, watcher.waits) as engine:
             making = Making(recipe, folder, engine, watcher)
-            for step in steps_of(recipe):
+            for step in steps:
                 counts = counts_of(folder / step.folder, step.print)
                 reused = counts is not None
                 if counts is None:
@@ -96,54 +96,53 @@ async def build(recipe: Recipe, folder: Path, watcher: Watcher, asking: Asking =
                 built.steps.append((step.title, counts))
     except BudgetReached as reached:  # the models are closed: all that was under way is answered, and counted
         raise stopped(reached.unit, engine.budget, progress) from reached
-    held = _rows_held(recipe, folder)
+    made_of = _made_of(recipe, steps)
+    held = _rows_held(folder, made_of)
     built.changed = held is None
-    built.rows = _dataset(recipe, folder, journal) if held is None else held
+    built.rows = _dataset(recipe, steps, folder, journal, made_of) if held is None else held
     return built
 
 
-def _rows_held(recipe: Recipe, folder: Path) -> Mapping[str, Mapping[str, int]] | None:
+def _rows_held(folder: Path, made_of: str) -> Mapping[str, Mapping[str, int]] | None:
     """The rows of the dataset that lies there, if it is what the recipe makes of the last records."""
     manifest = read_manifest(folder / DATASET)
-    if manifest is None or manifest.get("made_of") != _made_of(recipe):
+    if manifest is None or manifest.get("made_of") != made_of:
         return None
     rows: Mapping[str, Mapping[str, int]] = manifest["rows"]
     return rows
 
 
-def _made_of(recipe: Recipe) -> str:
+def _made_of(recipe: Recipe, steps: Sequence[Step]) -> str:
     """Stands for all that decides the dataset."""
-    ends = [step.print for step in (_last(recipe), _last_of_texts(recipe)) if step is not None]
+    ends = [step.print for step in (steps[-1], _last_of_texts(recipe, steps)) if step is not None]
     named = {"name", "seed", "datasets", "holdout", "pretraining"}
     licences = [source.licence for source in recipe.sources.values()]
     phases = recipe.mix.model_dump(mode="json", include={"phases", "tokenizer"})
     return fingerprint([ends, recipe.model_dump(mode="json", include=named), licences, phases])
 
 
-def _dataset(recipe: Recipe, folder: Path, journal: Path) -> Mapping[str, Mapping[str, int]]:
+def _dataset(
+    recipe: Recipe, steps: Sequence[Step], folder: Path, journal: Path, made_of: str
+) -> Mapping[str, Mapping[str, int]]:
     """Write the dataset from the last step. Raises InputError where its pairs break a limit of the recipe's audit."""
-    last, texts = folder / _last(recipe).folder, _last_of_texts(recipe)
+    last, texts = folder / steps[-1].folder, _last_of_texts(recipe, steps)
     audit = audited_run(folder, last) if "preference" in recipe.datasets else None
     if audit is not None and (found := broken(audit, recipe.audit)):
         raise InputError(f"no dataset was written, for its pairs break limits of the audit: {'; '.join(found)}")
-    told = Told(recipe, folder, journal, audit)
+    told = Told(recipe, steps, folder, journal, audit)
     return write_dataset(
         pl.scan_parquet(last / RECORDS),
         recipe,
         folder / DATASET,
         pl.scan_parquet(folder / texts.folder / RECORDS) if texts is not None else None,
         partial(card, told),
-        made_of=_made_of(recipe),
+        made_of=made_of,
         **({"audit": as_json(audit)} if audit is not None else {}),
     )
 
 
-def _last(recipe: Recipe) -> Step:
-    return steps_of(recipe)[-1]
-
-
-def _last_of_texts(recipe: Recipe) -> Step | None:
+def _last_of_texts(recipe: Recipe, steps: Sequence[Step]) -> Step | None:
     """Where the texts of pretraining end, if there are any."""
     if recipe.pretraining is None:
         return None
-    return [step for step in steps_of(recipe) if step.source == recipe.pretraining.source][-1]
+    return [step for step in steps if step.source == recipe.pretraining.source][-1]

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,6 +133,14 @@ def read_records(folder: Path) -> pl.DataFrame:
 
 def rows_in(path: Path) -> int:
     return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+
+
+def slices(files: Sequence[Path], columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
+    """The rows of the files, a slice at a time: memory does not grow with them."""
+    for file in files:
+        for offset in range(0, rows_in(file), ROW_GROUP):
+            rows = pl.scan_parquet(file).slice(offset, ROW_GROUP)
+            yield (rows.select(columns) if columns else rows).collect()
 
 
 def write_step(

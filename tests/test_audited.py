@@ -8,6 +8,7 @@ from test_run import built
 
 from tuneworks.factory.errors import InputError
 from tuneworks.factory.record import REWARD, Answer, Record, Rejected
+from tuneworks.pipelines import stages
 from tuneworks.pipelines.audit import audited, pairs
 from tuneworks.pipelines.audit.audited import audited_file, audited_records, audited_run
 from tuneworks.pipelines.recipe import parse_recipe
@@ -75,8 +76,8 @@ def test_what_filters_reject_is_no_concern(tmp_path: Path, file: Path) -> None:
     built(parse_recipe(RECIPE.format(file=file), "r.yaml"), tmp_path / "run")
     first = tmp_path / "run" / "01-mine-file"
     assert audited_run(tmp_path / "run", first) == audited_run(tmp_path / "run")
-    stages = {item.stage for item in audited.set_aside_by_sources(tmp_path / "run")}
-    assert stages == {"mine.file"}
+    named = {item.stage for item in audited.set_aside_by_sources(tmp_path / "run")}
+    assert named == {"mine.file"}
 
 
 def test_records_and_what_their_sources_set_aside() -> None:
@@ -94,7 +95,7 @@ def test_slices_and_batches_do_not_show(file: Path, tmp_path: Path, monkeypatch:
     built(parse_recipe(RECIPE.format(file=file), "r.yaml"), tmp_path / "run")
     whole = audited_run(tmp_path / "run"), audited_file(file)
     monkeypatch.setattr(pairs, "BATCH", 2)
-    monkeypatch.setattr(audited, "SLICE", 2)
+    monkeypatch.setattr(stages, "ROW_GROUP", 2)
     assert (audited_run(tmp_path / "run"), audited_file(file)) == whole
 
 

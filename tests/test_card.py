@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -24,7 +25,7 @@ sources:
 """
 
 
-def card_of(recipe: Recipe, folder: Path) -> tuple[dict[str, object], str]:
+def card_of(recipe: Recipe, folder: Path) -> tuple[dict[str, Any], str]:
     built(recipe, folder)
     text = (folder / "dataset/README.md").read_text()
     _, front, body = text.split("---\n", 2)
@@ -34,7 +35,7 @@ def card_of(recipe: Recipe, folder: Path) -> tuple[dict[str, object], str]:
 def test_a_card_tells_how_the_dataset_was_made_and_what_it_is_like(tmp_path: Path) -> None:
     front, body = card_of(scripted_recipe(), tmp_path / "run")
     assert front["license"] == "apache-2.0" and front["language"] == ["en"] and front["size_categories"] == ["n<1K"]
-    assert set(front["tags"]) >= {"synthetic", "sft", "preference"}  # type: ignore[arg-type]
+    assert set(front["tags"]) >= {"synthetic", "sft", "preference"}
     counts = json.loads((tmp_path / "run/dataset/manifest.json").read_text())["rows"]
     assert f"| `sft` | train | {counts['sft']['train']} |" in body
     for part in (
@@ -54,7 +55,7 @@ def test_a_card_of_files_alone_asks_nobody_and_names_the_file_alone(tmp_path: Pa
     (tmp_path / "rows.jsonl").write_text("\n".join(rows))
     text = f"name: filed\nsources: {{mine: {{file: {tmp_path / 'rows.jsonl'}}}}}\ndatasets: [sft]\n"
     front, body = card_of(parse_recipe(text, "r.yaml").model_copy(update={"engine": ScriptedLine()}), tmp_path / "run")
-    assert front["license"] == "unknown" and "synthetic" not in front["tags"]  # type: ignore[operator]
+    assert front["license"] == "unknown" and "synthetic" not in front["tags"]
     assert "No model was asked." in body and "the file rows.jsonl" in body and str(tmp_path) not in body
     assert "The licence of the source `mine` is not known" in body
 

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from tuneworks.factory.files import rows_of
 from tuneworks.factory.record import Record
-from tuneworks.pipelines.exports import alpaca, axolotl, export, openai, sharegpt
+from tuneworks.pipelines.exports import alpaca, axolotl, export, llamafactory, openai, sharegpt
 from tuneworks.pipelines.sources.layouts import parse
 from tuneworks.trainers.rows import VIEWS
 
@@ -27,7 +27,11 @@ def test_alpaca_has_earlier_turns_in_its_history() -> None:
     asked = {"id": record(2).id, "instruction": ASKED, "input": "", "system": "Be short.", "history": HISTORY}
     assert alpaca.answered(row("sft")) == {**asked, "output": "Trout 2: 鱒."}
     assert alpaca.paired(row("preference")) == {**asked, "chosen": "Trout 2: 鱒.", "rejected": "user"}
-    assert alpaca.labelled(row("unpaired")) == {**asked, "output": "Trout 2: 鱒.", "kto_tag": True}
+    assert llamafactory.labelled(alpaca.answered)(row("unpaired")) == {
+        **asked,
+        "output": "Trout 2: 鱒.",
+        "kto_tag": True,
+    }
     plain = alpaca.answered(row("sft", 0))
     assert isinstance(plain, dict)
     assert (plain["system"], plain["history"]) == ("", [])
@@ -41,7 +45,7 @@ def test_sharegpt_has_turns_from_human_gpt_and_system() -> None:
         {"from": "gpt", "value": "Trout 2: 鱒."},
         {"from": "gpt", "value": "user"},
     )
-    labelled = sharegpt.labelled(row("unpaired"))
+    labelled = llamafactory.labelled(sharegpt.answered)(row("unpaired"))
     assert isinstance(labelled, dict)
     assert labelled["conversations"][-1] == {"from": "gpt", "value": "Trout 2: 鱒."}
     assert labelled["kto_tag"] is True

@@ -23,8 +23,10 @@ def test_running_out_of_memory_says_what_to_lower(error: Exception) -> None:
     )
 
 
+@pytest.mark.real
 def test_so_does_a_gpu_that_is_full() -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore")
     assert cause(error, LOG, smaller({})).startswith("memory ran out while training; under args lower ")
 

@@ -14,10 +14,7 @@ from tuneworks.pipelines.audit.pairs import Pair, batches, file_pairs, record_pa
 from tuneworks.pipelines.audit.statistics import audit
 from tuneworks.pipelines.reading import steps_made
 from tuneworks.pipelines.run_folder import RECIPE
-from tuneworks.pipelines.stages import RECORDS, REJECTED
-
-SLICE = 10_000
-"""Rows of a step's table that are Python objects at once."""
+from tuneworks.pipelines.stages import RECORDS, REJECTED, slices
 
 
 def audited_records(records: Iterable[Record], set_aside: Iterable[Rejected] = ()) -> Audit:
@@ -43,7 +40,7 @@ def set_aside_by_sources(folder: Path) -> Iterator[Rejected]:
     """What the steps that read the sources' files set aside."""
     for made in steps_made(folder):
         if not made.takes:
-            for table in _slices(made.folder / REJECTED, list(REJECTED_SCHEMA)):
+            for table in slices([made.folder / REJECTED], list(REJECTED_SCHEMA)):
                 verdicts = table.select("stage", "reason", "part").iter_rows()
                 for record, (stage, reason, part) in zip(from_table(table), verdicts, strict=True):
                     yield Rejected(record, stage, reason, part)
@@ -54,11 +51,5 @@ def _audited(pairs: Iterable[Pair]) -> Audit:
 
 
 def _records(step: Path) -> Iterator[Record]:
-    for table in _slices(step / RECORDS, list(SCHEMA)):
+    for table in slices([step / RECORDS], list(SCHEMA)):
         yield from from_table(table)
-
-
-def _slices(path: Path, columns: list[str]) -> Iterator[pl.DataFrame]:
-    scan = pl.scan_parquet(path).select(columns)
-    for at in range(0, int(scan.select(pl.len()).collect().item()), SLICE):
-        yield scan.slice(at, SLICE).collect()

@@ -21,7 +21,7 @@ from tuneworks.pipelines.reading import Made, steps_made
 from tuneworks.pipelines.recipe import Recipe, Source
 from tuneworks.pipelines.report.reasons import folded
 from tuneworks.pipelines.report.reasons import told as ranged
-from tuneworks.pipelines.stages import RECORDS, REJECTED, steps_of
+from tuneworks.pipelines.stages import RECORDS, REJECTED, Step
 
 Rows = Mapping[str, Mapping[str, int]]
 
@@ -48,6 +48,7 @@ class Told:
     """What a card is written from."""
 
     recipe: Recipe
+    steps: Sequence[Step]
     run: Path
     """The run's folder, whole up to its dataset."""
     journal: Path
@@ -56,7 +57,7 @@ class Told:
 
 def card(told: Told, rows: Rows, facts: Mapping[str, Any]) -> str:
     recipe = told.recipe
-    counted = counted_records(told.run / steps_of(recipe)[-1].folder / RECORDS)
+    counted = counted_records(told.run / told.steps[-1].folder / RECORDS)
     parts = [
         f"# {recipe.name}",
         _first_words(recipe),
@@ -118,8 +119,9 @@ def _beside(facts: Mapping[str, Any]) -> Iterator[str]:
 def _made(told: Told) -> str:
     """The steps of the run with what became of the records, and what it cost."""
     lines = []
+    ours = {step.folder for step in told.steps}
     for made in steps_made(told.run):
-        if made.folder.name in {step.folder for step in steps_of(told.recipe)}:
+        if made.folder.name in ours:
             counts = made.counts
             figures = [f"{n:,}" for n in (counts.taken, counts.kept, counts.rejected)]
             lines.append((made.title, *figures, _commonest(made) if counts.rejected else ""))

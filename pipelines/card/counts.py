@@ -8,9 +8,8 @@ import polars as pl
 
 from tuneworks.filters.scripts import LANGUAGES
 from tuneworks.filters.words import asked
-from tuneworks.pipelines.report.contents import slices
 from tuneworks.pipelines.report.features import MOST_READ, SCHEMA, counted, languages
-from tuneworks.pipelines.stages import rows_in
+from tuneworks.pipelines.stages import rows_in, slices
 
 COUNTED = {
     "prompt_words": "words of the prompt",

@@ -24,11 +24,11 @@ __all__ = ["TARGETS", "Exported", "export"]
 
 ALPACA: Mapping[str, Form] = {
     **{"sft": alpaca.answered, "quality": alpaca.answered},
-    **{"preference": alpaca.paired, "unpaired": alpaca.labelled},
+    **{"preference": alpaca.paired, "unpaired": llamafactory.labelled(alpaca.answered)},
 }
 SHAREGPT: Mapping[str, Form] = {
     **{"sft": sharegpt.answered, "quality": sharegpt.answered},
-    **{"preference": sharegpt.paired, "unpaired": sharegpt.labelled},
+    **{"preference": sharegpt.paired, "unpaired": llamafactory.labelled(sharegpt.answered)},
 }
 AXOLOTL: Mapping[str, Form] = {
     **{"sft": axolotl.answered, "quality": axolotl.answered},

@@ -20,11 +20,6 @@ def paired(row: Row) -> Row | str:
     return {**asked, "chosen": row["chosen"][0]["content"], "rejected": row["rejected"][0]["content"]}
 
 
-def labelled(row: Row) -> Row | str:
-    form = answered(row)
-    return form if isinstance(form, str) else {**form, "kto_tag": row["label"]}
-
-
 def _asked(row: Row) -> Row | str:
     found = conversation(row["prompt"])
     if isinstance(found, str):

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from tuneworks.pipelines.exports.target import Exported, trained, yaml_file
+from tuneworks.pipelines.exports.target import Exported, Form, trained, yaml_file
+from tuneworks.trainers.rows import Row
 
 REGISTRY = "dataset_info.json"
 
@@ -78,3 +79,13 @@ def _columns(configuration: str, answer: dict[str, str]) -> dict[str, str]:
     if configuration == "preference":
         return PAIRED
     return {**answer, **LABELLED} if configuration == "unpaired" else answer
+
+
+def labelled(answered: Form) -> Form:
+    """A form of single answers, with the tag by which LLaMA-Factory tells good ones from bad."""
+
+    def tagged(row: Row) -> Row | str:
+        form = answered(row)
+        return form if isinstance(form, str) else {**form, "kto_tag": row["label"]}
+
+    return tagged

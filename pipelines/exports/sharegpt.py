@@ -18,11 +18,6 @@ def paired(row: Row) -> Row | str:
     return {**asked, "chosen": _said(row, "chosen"), "rejected": _said(row, "rejected")}
 
 
-def labelled(row: Row) -> Row | str:
-    form = answered(row)
-    return form if isinstance(form, str) else {**form, "kto_tag": row["label"]}
-
-
 def _asked(row: Row) -> Row | str:
     found = conversation(row["prompt"])
     if isinstance(found, str):

@@ -12,9 +12,6 @@ Stage = Generator | Filter
 
 ORIGINS = ("seeds", "file", "hub")
 
-OURS = "apache-2.0"
-"""The licence of the seeds that come with Tuneworks."""
-
 
 class Source(Section):
     """Where records come from, and what is done to them before they are mixed."""

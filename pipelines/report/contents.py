@@ -1,6 +1,5 @@
 """What a run's folder holds, be it whole or in the middle: its recipe, its steps, where its records ended and went."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -14,7 +13,7 @@ from tuneworks.pipelines.reading import Made, dataset_rows, steps_made
 from tuneworks.pipelines.recipe import Recipe, parse_recipe
 from tuneworks.pipelines.report.reasons import folded
 from tuneworks.pipelines.run_folder import DATASET, JOURNAL, RECIPE
-from tuneworks.pipelines.stages import RECORDS, REJECTED, ROW_GROUP, rows_in, steps_of
+from tuneworks.pipelines.stages import RECORDS, REJECTED, rows_in, steps_of
 
 ID_AND_WHY = ("id", "stage", "part", "reason")
 
@@ -96,14 +95,6 @@ def _recipe(text: str, path: Path) -> Recipe | None:
         return parse_recipe(text, str(path))
     except TuneworksError:
         return None
-
-
-def slices(files: list[Path], columns: list[str] | None = None) -> Iterator[pl.DataFrame]:
-    """The rows of the files, a slice at a time: memory does not grow with them."""
-    for file in files:
-        for offset in range(0, rows_in(file), ROW_GROUP):
-            rows = pl.scan_parquet(file).slice(offset, ROW_GROUP)
-            yield (rows.select(columns) if columns else rows).collect()
 
 
 def gone(run: Contents) -> pl.DataFrame:

@@ -12,8 +12,8 @@ from tuneworks.filters.language import prose, recognised
 from tuneworks.filters.scripts import SHARED
 from tuneworks.filters.verb_object import verb_object
 from tuneworks.filters.words import answered, asked, conversation, instruction, word_count
-from tuneworks.pipelines.report.contents import Contents, slices
-from tuneworks.pipelines.stages import rows_in
+from tuneworks.pipelines.report.contents import Contents
+from tuneworks.pipelines.stages import rows_in, slices
 
 MOST_READ = 20_000
 """Records whose language, verb and object are read, of those that stayed and of those that went: evenly from among all

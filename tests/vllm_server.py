@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tuneworks.factory.engines.decoding import device_and_dtype
 from tuneworks.factory.weights import prepare
 
 START_SECONDS, END_SECONDS = 300, 60
@@ -24,7 +25,8 @@ def vllm_server(log: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     command = [
         *(sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", prepare("smollm2")),
-        *("--served-model-name", "smollm2", "--dtype", "bfloat16", "--max-model-len", "2048", "--enforce-eager"),
+        *("--served-model-name", "smollm2", "--dtype", str(device_and_dtype()[1]).removeprefix("torch.")),
+        *("--max-model-len", "2048", "--enforce-eager"),
         # The build for processors ends at a seeded request whose prompt it reads in chunks.
         *("--no-enable-chunked-prefill", "--host", "127.0.0.1", "--port", str(port)),
     ]

@@ -19,6 +19,9 @@ Turns = Sequence[Mapping[str, str]]
 
 Which = Literal["all", "last"]
 
+THOUGHT = "</think>"
+"""What stands before this, templates write in ways of their own."""
+
 Render = Callable[[Turns, bool], str]
 """Writes turns as a chat template does; with True the header of an answer follows."""
 
@@ -56,9 +59,14 @@ def spoken(prompt: Turns, completion: Turns, which: Which, render: Render) -> li
             f"the model's chat template refuses a conversation of {roles} ({error}); leave such records out, or name "
             "a model whose template takes them"
         ) from error
-    for before, after in each:
+    for at, (before, after) in zip(answers, each, strict=True):
         if not after.startswith(before):
             raise InputError(_parted(before, after))
+        if turns[at]["content"].rpartition(THOUGHT)[2].strip() not in after[len(before) :]:
+            raise InputError(
+                f"the model's chat template does not write what the assistant says ({turns[at]['content'][:60]!r}); "
+                "name a model for text alone, or under args a chat_template_path (.jinja)"
+            )
     alone = [Spoken(after, ((len(before), len(after)),)) for before, after in each]
     if len(alone) < 2 or not all(alone[-1].text.startswith(text) for pair in each for text in pair):
         return alone

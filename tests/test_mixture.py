@@ -205,3 +205,14 @@ def test_replay_and_plain_text_keep_what_a_second_training_would_forget(tmp_path
     text = told["sft-2"]["held_out_loss_of_text"]
     assert text["after"] < text["before"] - 0.5
     assert "held_out_loss_of_text" not in told["sft"]
+
+
+@real
+def test_the_end_of_a_text_is_not_taken_for_the_end_of_an_answer(tmp_path: Path) -> None:
+    endless = "{% for t in messages %}[{{ t.role }}] {{ t.content }}\n{% endfor %}" + (
+        "{% if add_generation_prompt %}[assistant] {% endif %}"
+    )
+    data = write_texts(write_dataset(tmp_path / "data", toy_records(20)), 40)
+    trainer = Sft(model=build_tiny_model(tmp_path / "model", endless), pretraining=0.3, args={"max_steps": 1})
+    with pytest.raises(InputError, match="the model would never learn to stop"):
+        train_here(trainer, data, tmp_path / "out")

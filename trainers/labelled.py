@@ -37,8 +37,8 @@ class Labelling:
     """Whether all tokens are learned, and not the assistant's alone."""
 
     def dataset(self, rows: Dataset) -> Dataset:
-        """Columns beside those TRL reads: `length`, of the whole sequence; `one_turn`, whether the conversation has
-        others for its other turns."""
+        """Columns beside those TRL reads: `in_loss`, how many of its tokens are; `length`, of the whole sequence;
+        `one_turn`, whether the conversation has others for its other turns."""
 
         def batch(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
             turns = zip(columns["prompt"], columns["completion"], strict=True)
@@ -50,13 +50,15 @@ class Labelling:
         render = renderer(self.tokenizer)
         each = [spoken(prompt, completion, turns, render) for prompt, completion, turns in rows]
         found = tokenised([sequence for row in each for sequence in row], self.tokenizer)
+        kept = slice(*self.kept)
         labels = [
-            [token if inside or self.everything else IGNORED for token, inside in zip(*one, strict=True)]
+            [token if inside or self.everything else IGNORED for token, inside in zip(*one, strict=True)][kept]
             for one in found
         ]
         return {
-            "input_ids": [list(one.tokens[slice(*self.kept)]) for one in found],
-            "labels": [one[slice(*self.kept)] for one in labels],
+            "input_ids": [list(one.tokens[kept]) for one in found],
+            "labels": labels,
+            "in_loss": [len(one) - one.count(IGNORED) for one in labels],
             "length": [len(one.tokens) for one in found],
             "one_turn": [len(row) > 1 for row in each for _ in row],
         }

@@ -45,22 +45,22 @@ def mixed(
     """`replay` and `text` are shares of all tokens in the loss."""
     own = labelling.dataset(train)
     rows = _learned(own)
-    counted, parts = {ROWS: in_loss(rows)}, [rows]
+    counted, parts = {ROWS: sum(own["in_loss"])}, [rows]
     fewer = counted[ROWS] / (1 - replay - text)
     if replay:
         parts.append(_replayed(plan, labelling, round(fewer * replay), train))
-        counted[REPLAY] = in_loss(parts[-1])
+        counted[REPLAY] = _in_loss(parts[-1])
     cut = Windows([], [])
     if text:
         wanted = round(sum(counted.values()) * text / (1 - text))
         cut = _text(plan, labelling, wanted, max(own["length"], default=0))
         parts.append(Dataset.from_dict({"input_ids": cut.learned, "labels": [_all_but_first(w) for w in cut.learned]}))
-        counted[TEXT] = in_loss(parts[-1])
+        counted[TEXT] = _in_loss(parts[-1])
     return Mixture(
         spread(parts),
         rows,
         _learned(labelling.dataset(test)) if test is not None else None,
-        own["length"],
+        list(own["length"]),
         len(rows) if counted[ROWS] else 0,
         sum(own["one_turn"]),
         counted,
@@ -68,7 +68,7 @@ def mixed(
     )
 
 
-def in_loss(rows: Dataset) -> int:
+def _in_loss(rows: Dataset) -> int:
     return sum(label != IGNORED for labels in rows["labels"] for label in labels)
 
 
@@ -85,7 +85,7 @@ def spread(parts: Sequence[Dataset]) -> Dataset:
 def _learned(rows: Dataset) -> Dataset:
     """What TRL reads, without rows of which nothing is left in the loss; all of them where that is so of every one, for
     they are refused by their lengths."""
-    kept = [at for at, labels in enumerate(rows["labels"]) if any(label != IGNORED for label in labels)]
+    kept = [at for at, count in enumerate(rows["in_loss"]) if count]
     found = rows.select_columns(list(TRAINED))
     return found.select(kept) if 0 < len(kept) < len(rows) else found
 
@@ -105,8 +105,7 @@ def _replayed(plan: Plan, labelling: Labelling, wanted: int, own: Dataset) -> Da
     missing = wanted
     for at in range(0, len(rows), BATCH):
         columns = labelling.columns([(row["prompt"], row["completion"], e.turns) for row, e in rows[at : at + BATCH]])
-        for tokens, labels in zip(columns["input_ids"], columns["labels"], strict=True):
-            count = sum(label != IGNORED for label in labels)
+        for tokens, labels, count in zip(*(columns[name] for name in (*TRAINED, "in_loss")), strict=True):
             if abs(missing - count) >= missing:
                 return Dataset.from_dict(taken)
             if count:

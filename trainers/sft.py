@@ -100,7 +100,8 @@ class Sft(TrlTrainer):
 
         found, args = trl.mixture, trl.args
         split = args.packing and args.packing_strategy == "bfd_split"
-        return Counted(found.lengths, found.kept, found.in_loss, found.turned, sft_masked(found.rows), split)
+        answers = sft_masked(found.rows) if self.pretraining else None  # text ends as well, and answers no one
+        return Counted(found.lengths, found.kept, found.in_loss, found.turned, answers, split)
 
     def text_held_out(self, trl: Any) -> list[list[int]]:
         return [list(window) for window in trl.mixture.held_out_text]

@@ -1,7 +1,7 @@
 """Supervised training with and without packing: seconds for the same rows, the loss tokens and what the model says.
 
-The same rows pass forward and backward once. Packed batches hold about as many tokens as padded ones of `--batch` rows
-at `--max-length` would; both sides step through all rows, one thread, turn about in one process.
+The same rows pass forward and backward once through an adapter on the model, as a step of training does, in batches of
+`--batch` rows padded to the longest, or one pack of 1024 tokens at a time. Both sides are in one process, turn about.
 
     OMP_NUM_THREADS=1 python benchmarks/packing.py --data alpaca_en_demo.json --rows 200
 """
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import torch
 from measuring import table
 
@@ -25,14 +26,14 @@ from tuneworks.trainers.job import open_job
 from tuneworks.trainers.rows import VIEWS
 from tuneworks.trainers.sft import Sft
 
-LENGTH = 512
+LENGTH = 1024
 
 
-def records(path: Path, count: int) -> list[Record]:
+def records(path: Path, start: int, count: int) -> list[Record]:
     rows = json.loads(path.read_text(encoding="utf-8"))
     random.Random(0).shuffle(rows)
     made = [Record.born(task_prompt(r["instruction"], r["input"]), answers=[Answer(r["output"])]) for r in rows]
-    return [record for record in made if record.answers[0].text.strip()][:count]
+    return [record for record in made if record.answers[0].text.strip()][start : start + count]
 
 
 def trainer_of(data: Path, into: Path, model: str, batch: int, packing: bool) -> Any:
@@ -65,6 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--rows", type=int, default=200)
+    parser.add_argument("--start", type=int, default=0, help="rows before the first one measured")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--model", default=SMOLLM2)
@@ -72,9 +74,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         view, data = VIEWS["sft"], Path(folder) / "data"
         (data / "sft").mkdir(parents=True)
-        import polars as pl
-
-        rows = pl.DataFrame(list(view.rows(records(given.data, given.rows))), schema=view.schema)
+        rows = pl.DataFrame(list(view.rows(records(given.data, given.start, given.rows))), schema=view.schema)
         rows.write_parquet(data / "sft/train.parquet")
         trls = {
             "rows": trainer_of(data, Path(folder) / "rows", given.model, given.batch, False),

@@ -74,6 +74,18 @@ def test_shares_are_exact_to_a_row_and_a_token(replay: float, text: float, tmp_p
 
 
 @real
+def test_rows_that_would_be_cut_are_not_replayed(tmp_path: Path, tokenizer: Any) -> None:
+    """Every third earlier answer is far too long; those that are not still make the share."""
+    before, after = tmp_path / "before", tmp_path / "after"
+    long = [Record.born(f"Recite {n}.", answers=[Answer("word " * 400, "toy")]) for n in range(40)]
+    write_dataset(before, [*number_records(80), *long])
+    write_texts(write_dataset(after, toy_records(60)), 60)
+    found = mixture_of(tmp_path, tokenizer, 0.2, 0.0)
+    assert max(map(len, found.train["input_ids"])) < 200
+    assert found.in_loss["replay"] / sum(found.in_loss.values()) == pytest.approx(0.2, abs=0.02)
+
+
+@real
 def test_what_is_mixed_in_is_spread_and_drawn_by_the_seed(tmp_path: Path, tokenizer: Any) -> None:
     one, again, other = (mixture_of(tmp_path, tokenizer, 0.2, 0.1, seed=seed) for seed in (0, 0, 1))
     assert one.train["input_ids"] == again.train["input_ids"] != other.train["input_ids"]
@@ -105,7 +117,7 @@ def test_windows_are_whole_documents_with_an_end_between_and_none_held_out_is_le
 
 @real
 def test_replay_without_enough_rows_is_refused(tmp_path: Path, tokenizer: Any) -> None:
-    with pytest.raises(InputError, match=r"replay wants [\d,]+ tokens .* of the rows of sft, which have [\d,]+;"):
+    with pytest.raises(InputError, match=r"replay wants [\d,]+ tokens .* rows of sft, which have [\d,]+ in rows"):
         mixture_of(tmp_path, tokenizer, 0.9, 0.0)
 
 

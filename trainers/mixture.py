@@ -19,6 +19,9 @@ from tuneworks.trainers.log_probabilities import IGNORED
 from tuneworks.trainers.plain_text import Windows, window_length, windows
 from tuneworks.trainers.plan import Earlier, Plan
 
+DRAWN = (*TRAINED, "in_loss", "length")
+"""The columns that a draw of rows looks at."""
+
 ROWS, REPLAY, TEXT = "rows", "replay", "pretraining"
 
 
@@ -92,7 +95,8 @@ def _learned(rows: Dataset) -> Dataset:
 
 def _replayed(plan: Plan, labelling: Labelling, wanted: int, own: Dataset) -> Dataset:
     """Rows of the trainings before in the order of a draw, up to the one with which they come nearest to the tokens
-    wanted; of each the turns that its own training learned. A row that is trained on anyway is not drawn."""
+    wanted; of each the turns that its own training learned. Rows that are trained on anyway are not drawn, nor those
+    that would be cut."""
     trained = {_fingerprint(row) for row in own}
     rows = [(row, earlier) for earlier in plan.replayed for row in _rows(earlier) if _fingerprint(row) not in trained]
     if not rows:
@@ -105,17 +109,18 @@ def _replayed(plan: Plan, labelling: Labelling, wanted: int, own: Dataset) -> Da
     missing = wanted
     for at in range(0, len(rows), BATCH):
         columns = labelling.columns([(row["prompt"], row["completion"], e.turns) for row, e in rows[at : at + BATCH]])
-        for tokens, labels, count in zip(*(columns[name] for name in (*TRAINED, "in_loss")), strict=True):
+        for tokens, labels, count, length in zip(*(columns[name] for name in DRAWN), strict=True):
+            if labelling.max_length is not None and length > labelling.max_length:
+                continue
             if abs(missing - count) >= missing:
                 return Dataset.from_dict(taken)
-            if count:
-                taken["input_ids"].append(tokens)
-                taken["labels"].append(labels)
-                missing -= count
+            taken["input_ids"].append(tokens)
+            taken["labels"].append(labels)
+            missing -= count
     if missing > 0:
         raise InputError(
             f"replay wants {wanted:,} tokens in the loss of the rows of {_names(plan.replayed)}, which have "
-            f"{wanted - missing:,}; lower replay"
+            f"{wanted - missing:,} in rows within max_length; lower replay"
         )
     return Dataset.from_dict(taken)
 

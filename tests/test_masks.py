@@ -32,9 +32,9 @@ def assistant(text: str) -> list[dict[str, str]]:
 
 
 def report_on(tokenizer: Any, *sequences: Any, lengths: list[int], kept: int, max_length: int | None) -> Any:
-    from tuneworks.trainers.masks import report
+    from tuneworks.trainers.masks import Counted, report
 
-    return report(sequences, lengths, kept, max_length, tokenizer, frozenset({END}))
+    return report(sequences, Counted(lengths, kept), max_length, tokenizer, frozenset({END}))
 
 
 def masked(tokenizer: Any, prompt: str, answer: str, end: int | None = END) -> Any:

@@ -131,7 +131,7 @@ def test_a_training_that_follows_needs_a_whole_one_and_changes_with_it(tmp_path:
     mark_done(first, earlier)
     plan = trainer.plan(data, 0, into)
     assert plan.options["model"] == str(first)
-    assert plan.earlier == (Earlier("sft", str(data / "sft/test.parquet"), "train"),)
+    assert plan.earlier == (Earlier("sft", str(data / "sft/test.parquet"), "train", "sft", earlier.train, "all"),)
     plan.write(first.parent)
     assert Plan.read(first.parent) == plan
     (tmp_path / "models").rename(tmp_path / "elsewhere")

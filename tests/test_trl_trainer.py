@@ -83,7 +83,8 @@ def test_the_plan_follows_options_and_rows(tmp_path: Path) -> None:
     write_dataset(tmp_path, toy_records(4))
     first = Sft().plan(tmp_path, 0)
     model = {"model": "smollm2", "follows": None}
-    assert first.options == {"split": "train", **model, "tuning": "lora", "args": {}, "peft": {}}
+    supervised = {"turns": "all", "replay": 0.0, "pretraining": 0.0}
+    assert first.options == {"split": "train", **model, "tuning": "lora", "args": {}, "peft": {}, **supervised}
     assert Sft(**first.options) == Sft()
     assert Sft(args={"max_steps": 2}).plan(tmp_path, 0).key != first.key
     write_dataset(tmp_path, toy_records(5))

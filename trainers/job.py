@@ -45,11 +45,12 @@ class Job:
             return load_model(self.place, self.init, merged=True)
         return load_model(self.place, self.init, trainable=True)
 
-    def peft_config(self) -> Any:
-        """The new adapter's configuration; None where all weights are trained or an adapter is there."""
+    def peft_config(self, rows: int | None = None) -> Any:
+        """The new adapter's configuration; None where all weights are trained or an adapter is there. `rows` are
+        counted where they are others than the plan's."""
         if self.trainer.tuning == "full" or is_adapter(self.place):
             return None
-        steps = planned_steps(self.arguments, self.plan.train.rows)
+        steps = planned_steps(self.arguments, rows or self.plan.train.rows)
         return tuning_config(self.trainer.tuning, self.trainer.peft_options(), steps)
 
 

@@ -31,7 +31,7 @@ def manifest(job: Job, masks: MaskReport, dtype: str) -> dict[str, Any]:
         "seed": plan.seed,
         "data": {
             split: {"rows": found.rows, "sha256": found.sha256}
-            for split, found in (("train", plan.train), ("test", plan.test))
+            for split, found in (("train", plan.train), ("test", plan.test), ("pretraining", plan.texts))
             if isinstance(found, Split)
         },
         "rows": masks.rows,
@@ -39,6 +39,7 @@ def manifest(job: Job, masks: MaskReport, dtype: str) -> dict[str, Any]:
         "rows_dropped": masks.dropped,
         "tokens": masks.tokens,
         "tokens_in_loss": masks.in_loss,
+        **({"tokens_in_loss_by_part": dict(masks.parts)} if masks.parts else {}),
         "device": job.device,
         "dtype": dtype,
         "versions": {"tuneworks": __version__} | {package: version(package) for package in PACKAGES},

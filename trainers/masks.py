@@ -7,14 +7,14 @@ refused.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from tuneworks.factory.errors import InputError
+from tuneworks.factory.errors import InputError, TuneworksError
 
 MOST_CUT = 0.2
 """The largest share of rows that may be longer than max_length."""
@@ -28,6 +28,24 @@ class Masked(NamedTuple):
 
     tokens: Sequence[int]
     in_loss: Sequence[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What was counted of the rows before they were cut, packed and mixed."""
+
+    lengths: Sequence[int]
+    """Tokens of each row as written, of the longest answer where there are several."""
+    kept: int
+    """Rows of which something is trained on."""
+    parts: Mapping[str, int] = field(default_factory=dict)
+    """Of a mixture, the tokens in the loss by what they are of."""
+    turned: int = 0
+    """Rows that are one turn of a conversation whose others are rows of their own."""
+    answers: Iterable["Masked"] | None = None
+    """The rows alone, where they are trained on with others."""
+    split: bool = False
+    """Whether longer rows are split, and not cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +64,46 @@ class MaskReport:
     """Sequences whose part in the loss holds a token that ends a reply."""
     spans: Sequence[tuple[bool, str]]
     """The first sequence as decoded text: whether it is in the loss, and the text."""
+    parts: Mapping[str, int] = field(default_factory=dict)
+    """Of a mixture, the tokens in the loss by what they are of."""
+    turned: int = 0
+    """Rows that are one turn of a conversation whose others are rows of their own."""
+    split: bool = False
+    """Whether longer rows are split, and not cut."""
 
     def lines(self) -> list[str]:
         limit = f"max_length {self.max_length}" if self.max_length else "no max_length"
+        does = "splits" if self.split else "cuts"
         share = self.in_loss / max(self.tokens, 1)
         return [
-            f"{self.rows} rows, the longest of {max(self.lengths)} tokens; {limit} cuts {self.cut} and drops "
+            f"{self.rows} rows, the longest of {max(self.lengths)} tokens; {limit} {does} {self.cut} and drops "
             f"{self.dropped}",
+            *self._mixed(),
             f"{self.in_loss} of {self.tokens} tokens are in the loss ({share:.0%}); the first row:",
             *(f"  {'in the loss ' if inside else 'not learned '} {_shown(text)}" for inside, text in self.spans),
         ]
+
+    def _mixed(self) -> list[str]:
+        lines = list[str]()
+        if self.turned:
+            lines.append(
+                f"{self.turned} rows are single turns of conversations: the chat template writes an earlier turn "
+                "otherwise once others follow"
+            )
+        if len(self.parts) > 1:
+            each = (f"{tokens} ({tokens / max(self.in_loss, 1):.1%}) of {name}" for name, tokens in self.parts.items())
+            lines.append(f"tokens in the loss: {', '.join(each)}")
+        return lines
 
     def refuse(self, file: str, *, writes: bool = True) -> None:
         """Raise InputError when this must not be trained on; a model that `writes` must learn where to stop."""
         if self.cut > MOST_CUT * self.rows and self.max_length:
             ordered = sorted(self.lengths)
             enough = ordered[min(int(len(ordered) * (1 - MOST_CUT)), len(ordered) - 1)]
+            end = "be split from their question" if self.split else "lose their end"
             raise InputError(
                 f"{self.cut} of {self.rows} rows in {file} are longer than max_length {self.max_length} and "
-                f"would lose their end; set max_length under args to {ordered[-1]} to hold all of them "
+                f"would {end}; set max_length under args to {ordered[-1]} to hold all of them "
                 f"(to {enough} to hold four fifths), or filter by length"
             )
         if self.in_loss == 0:
@@ -81,23 +120,36 @@ class MaskReport:
 
 def report(
     masked: Iterable[Masked],
-    lengths: Sequence[int],
-    kept: int,
+    counted: Counted,
     max_length: int | None,
     tokenizer: PreTrainedTokenizerBase,
     ends: frozenset[int],
 ) -> MaskReport:
-    """`kept` counts the rows TRL kept, `ends` are the tokens that end a reply."""
+    """`masked` is what TRL holds, `ends` are the tokens that end a reply. Raises TuneworksError where TRL has lost
+    tokens that were counted."""
     tokens = in_loss = ended = 0
     spans: list[tuple[bool, str]] = []
     for sequence in masked:
         spans = spans or _spans(sequence, tokenizer)
         tokens += len(sequence.tokens)
         in_loss += sum(sequence.in_loss)
-        ended += any(inside and token in ends for token, inside in zip(*sequence, strict=True))
+        ended += counted.answers is None and _ends(sequence, ends)
+    if counted.answers is not None:
+        ended = sum(_ends(sequence, ends) for sequence in counted.answers)
+    if counted.parts and sum(counted.parts.values()) != in_loss:
+        raise TuneworksError(
+            f"of {sum(counted.parts.values())} tokens in the loss TRL has kept {in_loss}; leave packing and "
+            "dataset_kwargs under args out"
+        )
+    lengths = counted.lengths
     cut = sum(length > max_length for length in lengths) if max_length else 0
     rows = len(lengths)
-    return MaskReport(rows, rows - kept, cut, tokens, in_loss, max_length, lengths, ended, spans)
+    mixed = (counted.parts, counted.turned, counted.split)
+    return MaskReport(rows, rows - counted.kept, cut, tokens, in_loss, max_length, lengths, ended, spans, *mixed)
+
+
+def _ends(sequence: Masked, ends: frozenset[int]) -> bool:
+    return any(inside and token in ends for token, inside in zip(*sequence, strict=True))
 
 
 def encode(

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -21,6 +21,12 @@ PLAN, DONE = "plan.json", "done.json"
 
 PHASES = "held_out.json"
 """In a dataset that is mixed in phases: the ids of the held-out records of each phase's sources."""
+
+SUPERVISED = ("sft", "quality")
+"""Kinds whose rows are prompts and completions that are to be learned."""
+
+PRETRAINING = "pretraining"
+"""The configuration of a dataset that holds plain text."""
 
 READ_WHOLE = 1 << 20
 """Bytes. Of a model's larger files only the size is looked at."""
@@ -39,8 +45,12 @@ class Earlier:
 
     name: str
     file: str
-    """Its held-out rows, of which it may have a part."""
+    """Its held-out rows, of which it may have a part; empty where it has none."""
     split: str
+    kind: str = ""
+    train: Split | None = None
+    turns: Literal["all", "last"] = "last"
+    """Which turns of its rows it learned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +64,28 @@ class Plan:
     """Stands for the content of the model's folder; empty for a name."""
     earlier: tuple[Earlier, ...] = ()
     """The trainings before, the latest first."""
+    texts: Split | None = None
+    """The plain text of which a share is learned beside the rows."""
+
+    @property
+    def replayed(self) -> list[Earlier]:
+        """The trainings before whose rows have a completion that this one could learn."""
+        return [earlier for earlier in self.earlier if earlier.kind in SUPERVISED and earlier.train is not None]
 
     @property
     def key(self) -> str:
         """Equal for trainings that leave the same; where the files lie does not matter."""
         content = asdict(self)
         del content["earlier"]  # `weights` holds their plans
+        if self.options.get("replay"):
+            content["replayed"] = [asdict(earlier) for earlier in self.replayed]
+            for earlier in content["replayed"]:
+                del earlier["file"], earlier["train"]["file"]
+        if self.texts is None:
+            del content["texts"]
         if self.options.get("follows"):
             content["options"] = {name: value for name, value in self.options.items() if name != "model"}
-        for split in (content["train"], content["test"]):
+        for split in (content["train"], content["test"], content.get("texts")):
             if split is not None:
                 del split["file"]
         return fingerprint(content)
@@ -77,8 +100,20 @@ class Plan:
         content = json.loads((into / PLAN).read_text(encoding="utf-8"))
         test = content.pop("test")
         train = Split(**content.pop("train"))
-        earlier = tuple(Earlier(**one) for one in content.pop("earlier", ()))
-        return cls(**content, train=train, test=Split(**test) if test else None, earlier=earlier)
+        texts = content.pop("texts", None)
+        earlier = tuple(_earlier(one) for one in content.pop("earlier", ()))
+        return cls(
+            **content,
+            train=train,
+            test=Split(**test) if test else None,
+            earlier=earlier,
+            texts=Split(**texts) if texts else None,
+        )
+
+
+def _earlier(written: Mapping[str, Any]) -> Earlier:
+    train = written.get("train")
+    return Earlier(**{**written, "train": Split(**train) if train else None})
 
 
 def is_trained(into: Path, plan: Plan) -> bool:
@@ -101,8 +136,8 @@ def begun_from(follows: str, into: Path) -> tuple[Path, tuple[Earlier, ...]]:
         if not (folder / DONE).is_file():
             raise InputError(f"{into.name} begins from the model of {name}, and {folder} is not whole; train it first")
         plan = Plan.read(folder)
-        if plan.test is not None:
-            earlier.append(Earlier(name, plan.test.file, plan.options["split"]))
+        held_out, turns = plan.test.file if plan.test else "", plan.options.get("turns", "last")
+        earlier.append(Earlier(name, held_out, plan.options["split"], plan.kind, plan.train, turns))
         name = plan.options.get("follows")
     return place, tuple(earlier)
 
@@ -141,6 +176,27 @@ def splits(dataset: Path, rows: str, columns: Sequence[str], split: str = "train
     if test and ids is not None:
         test = replace(test, rows=int(pl.read_parquet(test.file, columns=["id"])["id"].is_in(list(ids)).sum()))
     return train, test if test and test.rows else None
+
+
+def plain_text(dataset: Path) -> Split:
+    file = dataset / PRETRAINING / "train.parquet"
+    if not file.is_file():
+        raise InputError(
+            f"there is no {file} to take plain text from; write pretraining: {{source: NAME}} in the recipe with a "
+            "source of documents, or leave pretraining out of the training"
+        )
+    return _split(file, ("text",))
+
+
+def unchanged(earlier: Earlier) -> None:
+    """Raise InputError where the rows of a training are no longer those it was trained on."""
+    assert earlier.train is not None
+    file = Path(earlier.train.file)
+    if not file.is_file() or _split(file, ("prompt", "completion")).sha256 != earlier.train.sha256:
+        raise InputError(
+            f"replay draws from the rows of {earlier.name}, and {file} is no longer what it was trained on; train "
+            f"{earlier.name} again first"
+        )
 
 
 def held_out_ids(file: str, split: str) -> frozenset[str] | None:

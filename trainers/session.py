@@ -13,10 +13,10 @@ from transformers.trainer import TRAINER_STATE_NAME
 from tuneworks.factory.errors import TuneworksError
 from tuneworks.factory.weights import Say
 from tuneworks.trainers.checkpoints import last_whole, remove_all
-from tuneworks.trainers.forgetting import earlier_losses, forgotten
+from tuneworks.trainers.forgetting import earlier_losses, forgotten, text_forgotten, text_loss
 from tuneworks.trainers.job import Job, evaluate, open_job
 from tuneworks.trainers.manifest import manifest, write_json
-from tuneworks.trainers.masks import MaskReport, lengths_of, report
+from tuneworks.trainers.masks import MaskReport, report
 from tuneworks.trainers.plan import Plan, mark_done
 from tuneworks.trainers.progress import Progress
 from tuneworks.trainers.ranks import Ranks
@@ -83,6 +83,8 @@ def fit(job: Job, stopping: Stopping) -> Trained:
     if "held_out_loss_before" not in metrics:
         metrics |= held_out(trl, job, "before")
     before = earlier_losses(trl.model, job)
+    text = job.trainer.text_held_out(trl)
+    text_before = text_loss(text, trl.model, job)
     job.say(f"Training {job.trainer.kind} ({job.trainer.tuning}) on {job.device}")
     went_on(trl, resumed)
     trl.train(resume_from_checkpoint=str(resumed) if resumed else None)
@@ -95,6 +97,7 @@ def fit(job: Job, stopping: Stopping) -> Trained:
     model = plain(trl.model)
     if before:
         metrics |= forgotten(before, earlier_losses(model, job), job.say)
+    metrics |= text_forgotten(text_before, text_loss(text, model, job), job.say)
     metrics |= job.trainer.after(job, model)
     probe = torch.tensor([next(iter(job.trainer.masked(job, trl))).tokens[:PROBED]], device=model.device)
     logits, dtype = logits_of(model, probe), str(model.dtype).removeprefix("torch.")
@@ -111,15 +114,10 @@ def went_on(trl: Any, checkpoint: Path | None) -> None:
 
 def mask_report(job: Job, trl: Any) -> MaskReport:
     """Count, say and write what will be learned, or refuse."""
-    packed = bool(job.arguments.get("packing"))
-    lengths = lengths_of(job.train, job.trainer.answers_of, job.tokenizer)
-    kept = len(job.train) if packed else len(trl.train_dataset)
-    cutting = not packed or job.arguments.get("packing_strategy", "bfd") == "bfd"
     masks = report(
         job.trainer.masked(job, trl),
-        lengths,
-        kept,
-        trl.args.max_length if cutting else None,
+        job.trainer.counted(job, trl),
+        trl.args.max_length,
         job.tokenizer,
         ends_of(job, trl.model),
     )

@@ -22,7 +22,7 @@ from tuneworks.trainers.tuning import Tuning as Tuning
 
 if TYPE_CHECKING:
     from tuneworks.trainers.job import Job
-    from tuneworks.trainers.masks import Masked
+    from tuneworks.trainers.masks import Counted, Masked
 
 
 class TrlTrainer(Trainer):
@@ -128,6 +128,16 @@ class TrlTrainer(Trainer):
     @abstractmethod
     def masked(self, job: "Job", trl: Any) -> "Iterator[Masked]":
         """What `trl` trains on: yields a sequence's tokens and, for each, whether it is in the loss."""
+
+    def counted(self, job: "Job", trl: Any) -> "Counted":
+        """What the rows held before they were cut, packed and mixed."""
+        from tuneworks.trainers.masks import Counted, lengths_of
+
+        return Counted(lengths_of(job.train, self.answers_of, job.tokenizer), len(trl.train_dataset))
+
+    def text_held_out(self, trl: Any) -> list[list[int]]:
+        """Windows of plain text by which it is watched as well."""
+        return []
 
     def before(self, job: "Job", trl: Any) -> dict[str, Any]:
         """Metrics of the model as it comes, and the last chance to refuse."""

@@ -14,8 +14,7 @@ from tuneworks.factory.dice import Dice
 from tuneworks.filters.words import asked
 from tuneworks.pipelines.dataset.membership import Mask
 from tuneworks.pipelines.mixing.lengths import counted, counter
-
-PRETRAINING = "pretraining"
+from tuneworks.trainers.plan import PRETRAINING as PRETRAINING
 
 TEXTS = pl.Schema({"id": pl.String(), "text": pl.String()})
 

@@ -12,7 +12,7 @@ from tuneworks.pipelines.audit.limits import AuditLimits
 from tuneworks.pipelines.catalog import nearest
 from tuneworks.pipelines.mixing.options import Mix
 from tuneworks.pipelines.recipe.sections import Holdout, Limits, Pretraining, Push, Source, Stage
-from tuneworks.pipelines.recipe.trainings import check_order
+from tuneworks.pipelines.recipe.trainings import check_mixtures, check_order
 from tuneworks.pipelines.section import Section
 from tuneworks.trainers.rows import VIEWS
 from tuneworks.trainers.trainer import Trainer
@@ -125,6 +125,7 @@ class Recipe(Section):
                     f"{' or '.join(self.training_splits)} among its options"
                 )
         check_order(self.train)
+        check_mixtures(self.train, self.pretraining is not None)
         return self
 
 

@@ -1,8 +1,10 @@
 """The recipe's trainings: what their folders are called, and which begins from the model of which."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tuneworks.pipelines.catalog import nearest
+from tuneworks.trainers.plan import SUPERVISED
+from tuneworks.trainers.sft import Sft
 from tuneworks.trainers.trainer import Trainer
 from tuneworks.trainers.trl_trainer import TrlTrainer
 from tuneworks.trainers.tuning import PROMPTS
@@ -32,6 +34,33 @@ def check_order(trainers: Sequence[Trainer]) -> None:
                 f"the training {names[at]} cannot follow {follows}: what tuning {first.tuning} learns stands before "
                 f"the prompt and cannot be merged into a model; train {follows} with tuning: lora or full"
             )
+
+
+def check_mixtures(trainers: Sequence[Trainer], carries_text: bool) -> None:
+    """Raise ValueError where a training wants rows to replay, or plain text, that the recipe does not make."""
+    names = model_names(trainers)
+    for name, trainer in zip(names, trainers, strict=True):
+        if not isinstance(trainer, Sft):
+            continue
+        if trainer.pretraining and not carries_text:
+            raise ValueError(
+                f"the training {name} takes pretraining: {trainer.pretraining:g}, and the recipe has no pretraining; "
+                "write pretraining: {source: NAME} beside train, with a source of documents, or leave it out"
+            )
+        kinds = [trainers[names.index(before)].kind for before in _before(name, names, trainers)]
+        if trainer.replay and not any(kind in SUPERVISED for kind in kinds):
+            raise ValueError(
+                f"the training {name} has nothing to replay: replay draws the rows of sft and quality trainings, and "
+                f"those before are of {' and '.join(kinds)}; leave it out"
+            )
+
+
+def _before(name: str, names: Sequence[str], trainers: Sequence[Trainer]) -> Iterator[str]:
+    """The trainings it follows, the latest first."""
+    trainer = trainers[names.index(name)]
+    if isinstance(trainer, TrlTrainer) and trainer.follows is not None:
+        yield trainer.follows
+        yield from _before(trainer.follows, names, trainers)
 
 
 def _wrong(follows: str, names: Sequence[str], at: int) -> str:

@@ -82,7 +82,7 @@ def test_a_whole_folder_is_not_trained_again(tmp_path: Path) -> None:
 def test_the_plan_follows_options_and_rows(tmp_path: Path) -> None:
     write_dataset(tmp_path, toy_records(4))
     first = Sft().plan(tmp_path, 0)
-    model = {"model": "smollm2", "follows": None}
+    model = {"model": "smollm2", "follows": None, "bits": None}
     assert first.options == {"split": "train", **model, "tuning": "lora", "args": {}, "peft": {}}
     assert Sft(**first.options) == Sft()
     assert Sft(args={"max_steps": 2}).plan(tmp_path, 0).key != first.key

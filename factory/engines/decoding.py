@@ -3,9 +3,11 @@
 Left-padded tokens have the shape (batch, time); scores have the shape (batch, vocabulary).
 """
 
+import importlib
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -19,7 +21,7 @@ from tuneworks.factory.engines.attention import growing_cache, register
 from tuneworks.factory.engines.ends import Ends
 from tuneworks.factory.engines.prompts import Prompts
 from tuneworks.factory.engines.sampling import SeededSampling
-from tuneworks.factory.errors import EngineError, EngineUnavailable
+from tuneworks.factory.errors import EngineError, EngineUnavailable, MissingExtra
 from tuneworks.factory.weights import prepare
 
 SHARED_WORTH = 16
@@ -38,6 +40,15 @@ def device_and_dtype() -> tuple[str, torch.dtype]:
     return "cpu", torch.bfloat16 if fast else torch.float32
 
 
+def know_adapter(place: str) -> None:
+    """Where `place` is an adapter's folder, have PEFT know every kind that one may be of."""
+    if not (Path(place) / "adapter_config.json").is_file():
+        return
+    if find_spec("peft") is None:
+        raise MissingExtra("peft", "train", f"the adapter {place}")
+    importlib.import_module("tuneworks.factory.bottleneck")
+
+
 class Model:
     """A causal language model with its tokenizer and chat template, ready to answer batches."""
 
@@ -52,6 +63,7 @@ class Model:
             self.tokenizer.pad_token = self.tokenizer.eos_token
         self.prompts = Prompts(self.tokenizer)
         attention = register() if self.device == "cpu" else None
+        know_adapter(place)
         loaded: Any = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, attn_implementation=attention)
         if attention and not loaded._supports_sdpa:  # its attention has what ours leaves out, such as gpt-oss's sinks
             loaded.set_attn_implementation("eager")

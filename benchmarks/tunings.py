@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/tunings.py --data alpaca.json
 
-`--data` is a file of rows with instruction, input and output. Of those with short answers `--rows` are trained on, and
+`--data` is a file of rows with instruction, input and output. Of the short ones `--rows` are trained on, and
 `--held-out` more are measured, by SFT with our defaults. `--only` names ways: `--only "ia3,lora on 4 bit"`.
 `--rates` trains each with several learning rates in place of its default.
 """
@@ -31,9 +31,6 @@ HEADS = (
     *("MB saved", "differs when loaded", "when merged (mean / most)"),
 )
 
-LONGEST = 60
-"""Words of an answer."""
-
 
 @dataclass(frozen=True, slots=True)
 class Way:
@@ -52,9 +49,9 @@ def ways() -> Iterator[Way]:
         yield Way(f"{tuning} on {bits} bit", tuning, bits)
 
 
-def write_rows(data: Path, rows: int, held_out: int, into: Path) -> Path:
+def write_rows(data: Path, rows: int, held_out: int, longest: int, into: Path) -> Path:
     """The dataset that a trainer reads: the view `sft`, to train on and held out."""
-    found = [row for row in json.loads(data.read_text(encoding="utf-8")) if 0 < len(row["output"].split()) <= LONGEST]
+    found = [row for row in json.loads(data.read_text(encoding="utf-8")) if 1 < len(words(row)) <= longest]
     drawn = random.Random(0).sample(found, rows + held_out)
     records = [Record.born(asked(row), answers=[Answer(row["output"], "data", {})]) for row in drawn]
     view = VIEWS["sft"]
@@ -62,6 +59,10 @@ def write_rows(data: Path, rows: int, held_out: int, into: Path) -> Path:
     for name, part in (("train", records[:rows]), ("test", records[rows:])):
         pl.DataFrame(list(view.rows(part)), schema=view.schema).write_parquet(into / "sft" / f"{name}.parquet")
     return into
+
+
+def words(row: dict[str, Any]) -> list[str]:
+    return f"{asked(row)} {row['output']}".split()
 
 
 def asked(row: dict[str, Any]) -> str:
@@ -121,12 +122,13 @@ def main() -> None:
     parser.add_argument("--model", default="smollm2")
     parser.add_argument("--rows", type=int, default=200)
     parser.add_argument("--held-out", type=int, default=32)
+    parser.add_argument("--longest", type=int, default=60, help="words of a row")
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--only", type=lambda text: text.split(","), default=[])
     parser.add_argument("--rates", type=lambda text: [float(rate) for rate in text.split(",")], default=[None])
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        dataset = write_rows(options.data, options.rows, options.held_out, Path(folder) / "dataset")
+        dataset = write_rows(options.data, options.rows, options.held_out, options.longest, Path(folder) / "dataset")
         rows = [
             measured(way, rate, options, dataset, Path(folder) / f"{way.name} {rate}".replace(" ", "-"))
             for way in chosen(options.only)

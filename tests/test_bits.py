@@ -16,13 +16,13 @@ from tuneworks.trainers.merged import merged_folder
 from tuneworks.trainers.reward import Reward
 from tuneworks.trainers.sft import Sft
 from tuneworks.trainers.trl_trainer import TrlTrainer
-from tuneworks.trainers.tuning import METHODS, PROMPTS, Tuning
+from tuneworks.trainers.tuning import PROMPTS, Tuning
 
-ARGS: dict[str, Any] = {"max_steps": 12, "per_device_train_batch_size": 8, "bf16": False, "learning_rate": 2e-2}
+ARGS: dict[str, Any] = {"max_steps": 8, "per_device_train_batch_size": 8, "bf16": False, "learning_rate": 2e-2}
 
 WORKING: list[tuple[Tuning, Bits]] = [
-    *((tuning, 4) for tuning in METHODS),
-    *((tuning, 8) for tuning in ("lora", "adalora", "ia3", "bottleneck")),
+    *((tuning, 4) for tuning in ("lora", "dora", "adalora", "bottleneck", "prefix")),
+    *((tuning, 8) for tuning in ("lora", "ia3")),
 ]
 
 REFUSED: list[tuple[TrlTrainer, str]] = [
@@ -72,7 +72,7 @@ def told(folder: Path, what: str = "metrics") -> Any:
 def test_it_trains_and_loads_to_the_same_logits(
     tuning: Tuning, bits: Bits, model: str, data: Path, tmp_path: Path
 ) -> None:
-    rate = 3e-1 if tuning == "ia3" or tuning in PROMPTS else 2e-2
+    rate = 3e-1 if tuning == "ia3" or tuning in PROMPTS else 5e-2
     train_here(Sft(model=model, tuning=tuning, bits=bits, args={**ARGS, "learning_rate": rate}), data, tmp_path / "out")
     metrics, manifest = told(tmp_path / "out"), told(tmp_path / "out", "manifest")
     assert metrics["held_out_loss_after"] < metrics["held_out_loss_before"] - 0.05
@@ -83,9 +83,8 @@ def test_it_trains_and_loads_to_the_same_logits(
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("bits", [4, 8])
-def test_dpo_starts_at_ln_2_on_them(bits: Bits, model: str, data: Path, tmp_path: Path) -> None:
-    train_here(Dpo(model=model, bits=bits, args={**ARGS, "max_steps": 2}), data, tmp_path / "out")
+def test_dpo_starts_at_ln_2_on_them(model: str, data: Path, tmp_path: Path) -> None:
+    train_here(Dpo(model=model, bits=8, args={**ARGS, "max_steps": 2}), data, tmp_path / "out")
     assert told(tmp_path / "out")["step_zero_loss"] == pytest.approx(0.693147, abs=1e-5)
 
 
@@ -122,12 +121,11 @@ def test_merging_says_what_it_loses(trained: Path, data: Path) -> None:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("bits", [4, 8])
-def test_a_reward_model_is_saved_whole(bits: Bits, model: str, data: Path, tmp_path: Path) -> None:
-    train_here(Reward(model=model, bits=bits, args=ARGS), data, tmp_path / "out")
+def test_a_reward_model_is_saved_whole(model: str, data: Path, tmp_path: Path) -> None:
+    train_here(Reward(model=model, bits=4, args=ARGS), data, tmp_path / "out")
     metrics, manifest = told(tmp_path / "out"), told(tmp_path / "out", "manifest")
     assert metrics["last_loss"] < metrics["first_loss"]
-    assert metrics["lost_by_merging"]["bits"] == bits and metrics["lost_by_merging"]["max"] > 1e-5
+    assert metrics["lost_by_merging"]["bits"] == 4 and metrics["lost_by_merging"]["max"] > 1e-5
     assert manifest["reload_max_difference"] <= 1e-6
     assert "quantization_config" not in told(tmp_path / "out", "config")
 

@@ -13,18 +13,20 @@ from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, GPTN
 
 from tuneworks.factory.bottleneck import BottleneckConfig, output_projections
 from tuneworks.factory.engine import Request
+from tuneworks.factory.engines.decoding import Model
 from tuneworks.factory.engines.transformers import Transformers
-from tuneworks.factory.errors import InputError, RecipeError
+from tuneworks.factory.errors import EngineUnavailable, InputError, RecipeError
 from tuneworks.factory.record import Message
 from tuneworks.trainers.dpo import Dpo
-from tuneworks.trainers.loading import load_model
+from tuneworks.trainers.loading import load_model, load_tokenizer
 from tuneworks.trainers.reward import Reward
 from tuneworks.trainers.sft import Sft
 from tuneworks.trainers.trials.learner import Learner
+from tuneworks.trainers.tuning import tuning_config
 
 pytestmark = pytest.mark.real
 
-ARGS: dict[str, Any] = {"max_steps": 10, "per_device_train_batch_size": 8, "bf16": False, "learning_rate": 2e-2}
+ARGS: dict[str, Any] = {"max_steps": 5, "per_device_train_batch_size": 8, "bf16": False, "learning_rate": 2e-2}
 
 TOKENS = torch.arange(3, 60)[None]
 
@@ -113,10 +115,18 @@ def test_the_engine_answers_with_it(trained: str) -> None:
     assert isinstance(asyncio.run(ask()), str)
 
 
+def test_the_engine_refuses_what_stands_before_the_prompt(model: str, tmp_path: Path) -> None:
+    config = tuning_config("prefix", {})
+    get_peft_model(load_model(model, {}), config).save_pretrained(tmp_path)
+    load_tokenizer(model, model).save_pretrained(tmp_path)
+    with pytest.raises(EngineUnavailable, match=r"stands before the prompt, where this engine has nothing"):
+        Model(str(tmp_path))
+
+
 def test_gradient_checkpointing_learns_the_same(model: str, data: Path, tmp_path: Path) -> None:
     found = []
     for checkpointing in (False, True):
-        args = {**ARGS, "max_steps": 4, "gradient_checkpointing": checkpointing}
+        args = {**ARGS, "max_steps": 3, "gradient_checkpointing": checkpointing}
         train_here(Sft(model=model, tuning="bottleneck", args=args), data, tmp_path / str(checkpointing))
         found.append(json.loads((tmp_path / str(checkpointing) / "metrics.json").read_text())["last_loss"])
     assert found[0] == pytest.approx(found[1], abs=1e-5)

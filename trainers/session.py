@@ -91,7 +91,8 @@ def fit(job: Job, stopping: Stopping) -> Trained:
     if "held_out_loss_before" not in metrics:
         metrics |= held_out(trl, job, "before")
     before = earlier_losses(trl.model, job)
-    job.say(f"Training {job.trainer.kind} ({job.trainer.tuning}) on {job.device}")
+    under = f" over {job.trainer.bits} bit" if job.trainer.bits else ""
+    job.say(f"Training {job.trainer.kind} ({job.trainer.tuning}{under}) on {job.device}")
     went_on(trl, resumed)
     trl.train(resume_from_checkpoint=str(resumed) if resumed else None)
     seconds = saving.seconds

@@ -106,8 +106,8 @@ def refuse(tuning: Tuning, args: Mapping[str, Any], peft: Mapping[str, Any], pla
         width, placement = peft.get("width", 1), peft.get("placement", PLACEMENTS[0])
         if type(width) is not int or width < 1 or placement not in PLACEMENTS:
             raise RecipeError(
-                f"{place}: peft: a bottleneck has a width of 1 or more and the placement {' or '.join(PLACEMENTS)}; "
-                f"write those in place of {width!r} and {placement!r}"
+                f"{place}: peft: a bottleneck has a width of 1 or more and the placement {' or '.join(PLACEMENTS)}, "
+                f"not {width!r} and {placement!r}"
             )
     if tuning == "adalora":
         first, last = ({**METHODS["adalora"].ours, **peft}[name] for name in ("init_r", "target_r"))

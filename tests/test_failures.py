@@ -45,7 +45,9 @@ def test_what_was_done_already_is_not_asked_for_again() -> None:
         "tuning": "lora",
         "args": {"per_device_train_batch_size": 1, "gradient_checkpointing": True},
     }
-    assert cause(MemoryError(), LOG, smaller(options)) == "memory ran out while training; under args lower max_length"
+    told = "memory ran out while training; under args lower max_length"
+    assert cause(MemoryError(), LOG, smaller(options)) == f"{told}, or set bits: 4"
+    assert cause(MemoryError(), LOG, smaller(options | {"bits": 8})) == told
 
 
 def test_other_errors_name_the_log() -> None:

@@ -87,6 +87,7 @@ def on_from_there(trainer: TrlTrainer, into: Path) -> list[str]:
         (Sft, "full", False),
         (Sft, "dora", False),
         (Sft, "ia3", False),
+        (Sft, "bottleneck", False),
         (Sft, "prompt", False),
         (Sft, "prefix", False),
         (Dpo, "lora", False),

@@ -48,6 +48,10 @@ def test_a_training_follows_an_earlier_one_by_name() -> None:
             "  - sft: {tuning: prompt}\n  - dpo: {follows: sft}\n",
             r"dpo cannot follow sft: what tuning prompt learns .* train sft with tuning: lora or full",
         ),
+        (
+            "  - sft: {tuning: bottleneck}\n  - dpo: {follows: sft}\n",
+            r"dpo cannot follow sft: what tuning bottleneck learns bends .* train sft with tuning: lora or full",
+        ),
     ],
 )
 def test_what_cannot_be_followed_is_refused_as_the_recipe_is_read(train: str, sentence: str) -> None:

@@ -82,7 +82,7 @@ def test_a_whole_folder_is_not_trained_again(tmp_path: Path) -> None:
 def test_the_plan_follows_options_and_rows(tmp_path: Path) -> None:
     write_dataset(tmp_path, toy_records(4))
     first = Sft().plan(tmp_path, 0)
-    model = {"model": "smollm2", "follows": None}
+    model = {"model": "smollm2", "follows": None, "bits": None}
     supervised = {"turns": "all", "replay": 0.0, "pretraining": 0.0}
     assert first.options == {"split": "train", **model, "tuning": "lora", "args": {}, "peft": {}, **supervised}
     assert Sft(**first.options) == Sft()

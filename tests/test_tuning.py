@@ -7,16 +7,24 @@ from typing import Any
 import pytest
 from tiny_model import build_tiny_model, toy_records, train_here, write_dataset
 
-from tuneworks.factory.errors import RecipeError
+from tuneworks.factory.errors import InputError, RecipeError
 from tuneworks.trainers.dpo import Dpo
 from tuneworks.trainers.loading import load_model
 from tuneworks.trainers.quality import Quality
 from tuneworks.trainers.sft import Sft
-from tuneworks.trainers.tuning import METHODS, PROMPTS, Tuning, adalora_schedule, learning_rate, refuse_adapter
+from tuneworks.trainers.tuning import (
+    METHODS,
+    PROMPTS,
+    UNMERGED,
+    Tuning,
+    adalora_schedule,
+    learning_rate,
+    refuse_adapter,
+)
 
 ARGS: dict[str, Any] = {"max_steps": 20, "per_device_train_batch_size": 8, "bf16": False}
 
-ADAPTERS: tuple[Tuning, ...] = ("lora", "rslora", "dora", "adalora", "ia3")
+ADAPTERS: tuple[Tuning, ...] = ("lora", "rslora", "dora", "adalora", "ia3", "bottleneck")
 
 FORBIDDEN: list[tuple[Tuning, dict[str, Any], str]] = [
     ("prompt", {"packing": True}, r"prompt cannot go with packing: .*rows would read each other"),
@@ -40,7 +48,7 @@ def test_adalora_begins_with_more_ranks_than_it_ends_with() -> None:
 @pytest.mark.parametrize("tuning", [*METHODS])
 def test_options_are_pefts_own(tuning: Tuning) -> None:
     Sft(tuning=tuning, peft=dict(METHODS[tuning].ours)).check()
-    with pytest.raises(RecipeError, match=r"sft: peft: peft .* takes no argument 'rrank'"):
+    with pytest.raises(RecipeError, match=r"sft: peft: .* takes no argument 'rrank'"):
         Sft(tuning=tuning, peft={"rrank": 3}).check()
 
 
@@ -57,6 +65,8 @@ def test_an_adapter_is_trained_further_by_its_own_method_only(tmp_path: Path) ->
     refuse_adapter("full", adapter("ADALORA"), "sft")
     wrong: list[tuple[Tuning, str, str]] = [
         ("lora", "IA3", r"holds an adapter of tuning ia3; write tuning: ia3, or full"),
+        ("lora", "BOTTLENECK", r"holds an adapter of tuning bottleneck; write tuning: bottleneck$"),
+        ("full", "BOTTLENECK", r"what tuning bottleneck learned .* cannot be merged"),
         ("full", "PROMPT_TUNING", r"what tuning prompt learned .* cannot be merged"),
         ("adalora", "ADALORA", r"cannot be trained further; name its base model"),
     ]
@@ -108,7 +118,9 @@ def test_it_trains_saves_loads_and_merges(tuning: Tuning, model: str, data: Path
     assert manifest["reload_max_difference"] <= 1e-3
     assert manifest["tuning"] == tuning and manifest["peft"]["task_type"] == "CAUSAL_LM"
     assert json.loads((into / "adapter_config.json").read_text())["peft_type"] == METHODS[tuning].kind
-    if tuning in PROMPTS:
+    if tuning in UNMERGED:
+        with pytest.raises(InputError, match="merge"):
+            load_model(str(into), {}, merged=True)
         return
     adapted, merged = load_model(str(into), {}), load_model(str(into), {}, merged=True)
     assert torch.allclose(logits(merged), logits(adapted), atol=1e-3)

@@ -34,6 +34,7 @@ SOURCES: Mapping[str, str] = {
     "PromptLearningConfig": "peft/config.py",
     "PeftConfig": "peft/config.py",
     "PeftConfigMixin": "peft/config.py",
+    "BottleneckConfig": "tuneworks/factory/bottleneck.py",
 }
 
 SCIENTIFIC = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")

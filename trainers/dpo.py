@@ -41,6 +41,7 @@ class Dpo(TrlTrainer):
     rows: ClassVar[str] = "preference"
     config: ClassVar[str] = "DPOConfig"
     answers: ClassVar[tuple[str, ...]] = ("chosen", "rejected")
+    has_reference: ClassVar[bool] = True
     learning_rate: ClassVar[Mapping[Tuning, float]] = {"lora": 2e-4, "full": 1e-6}
     cpu_batch: ClassVar[int] = 1
 

@@ -29,4 +29,6 @@ def smaller(options: Mapping[str, Any]) -> str:
         change.append("set gradient_checkpointing: true there")
     if options.get("tuning") == "full":
         change.append("train with tuning: lora")
+    elif options.get("tuning") and not options.get("bits"):
+        change.append("set bits: 4")
     return ", or ".join(change)

@@ -12,11 +12,18 @@ from transformers import PreTrainedTokenizerBase
 
 from tuneworks.factory.engines.decoding import device_and_dtype
 from tuneworks.factory.weights import Say, prepare
+from tuneworks.trainers.bits import trained_over
 from tuneworks.trainers.checkpoints import KEPT
-from tuneworks.trainers.loading import is_adapter, load_model, load_tokenizer, merged_folder
+from tuneworks.trainers.loading import is_adapter, load_model, load_tokenizer
+from tuneworks.trainers.log_probabilities import let_token_heads_be_fused
+from tuneworks.trainers.merged import merged_folder
 from tuneworks.trainers.plan import Plan, held_out_ids
+from tuneworks.trainers.quantized import quantization
 from tuneworks.trainers.trl_trainer import TrlTrainer
 from tuneworks.trainers.tuning import learning_rate, tuning_config
+
+PROMPTS = 4
+"""Prompts on which an adapter's merging is measured."""
 
 LOG_EACH_STEP = 100
 """Trainings of up to so many steps log the loss of every one, longer ones that of every tenth."""
@@ -31,7 +38,7 @@ class Job:
     place: str
     """What from_pretrained takes for the model."""
     init: Mapping[str, Any]
-    """What else from_pretrained takes: the user's model_init_kwargs."""
+    """What else from_pretrained takes: the user's model_init_kwargs, and how the weights are quantized."""
     arguments: Mapping[str, Any]
     """TRL's configuration: ours, and over them the user's."""
     train: Dataset
@@ -51,7 +58,10 @@ class Job:
         if self.trainer.tuning == "full" or is_adapter(self.place):
             return None
         steps = planned_steps(self.arguments, rows or self.plan.train.rows)
-        return tuning_config(self.trainer.tuning, self.trainer.peft_options(), steps)
+        options = self.trainer.peft_options()
+        if options.get("prompt_tuning_init") == "TEXT":
+            options = {"tokenizer_name_or_path": self.place, **options}
+        return tuning_config(self.trainer.tuning, options, steps)
 
 
 def open_job(trainer: TrlTrainer, plan: Plan, into: Path, say: Say) -> Job:
@@ -61,10 +71,22 @@ def open_job(trainer: TrlTrainer, plan: Plan, into: Path, say: Say) -> Job:
     arguments = defaults(trainer, plan, device, dtype) | trainer.arguments() | {"output_dir": str(into)}
     device = "cpu" if arguments["use_cpu"] else device
     init = arguments.pop("model_init_kwargs", None) or {}
-    if trainer.follows is not None and trainer.tuning != "full" and is_adapter(place):
-        place = merged_folder(place, init, say)
+    if is_adapter(place) and begins_merged(trainer, place):
+        place = merged_folder(place, init, say, list(train["prompt"][:PROMPTS]), bool(arguments["bf16"]))
+    if trainer.bits is not None:
+        init = {**init, **quantization(trainer.bits, device, bool(arguments["bf16"]))}
+    let_token_heads_be_fused()
     tokenizer = load_tokenizer(place, trainer.model)
     return Job(trainer, plan, into, say, place, init, arguments, train, test, tokenizer, device)
+
+
+def begins_merged(trainer: TrlTrainer, adapter: str) -> bool:
+    """Whether what is trained stands on a folder that the adapter is merged into first: not where it is trained
+    further, nor where it merges exactly as the model is loaded."""
+    if trainer.tuning != "full" and trainer.continues:
+        return trainer.follows is not None
+    exact = trainer.bits is None and trained_over(adapter) is None
+    return not exact or (trainer.follows is not None and trainer.tuning != "full")
 
 
 def load_rows(plan: Plan, cache: Path) -> tuple[Dataset, Dataset | None]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tuneworks.factory.errors import RecipeError, TuneworksError
 from tuneworks.trainers.trl_trainer import TrlTrainer, Tuning
+from tuneworks.trainers.tuning import PROMPTS
 
 if TYPE_CHECKING:
     from tuneworks.trainers.job import Job
@@ -25,6 +26,7 @@ class Kto(TrlTrainer):
     rows: ClassVar[str] = "unpaired"
     config: ClassVar[str] = "KTOConfig"
     answers: ClassVar[tuple[str, ...]] = ("completion",)
+    has_reference: ClassVar[bool] = True
     learning_rate: ClassVar[Mapping[Tuning, float]] = {"lora": 2e-4, "full": 1e-6}
     cpu_batch: ClassVar[int] = 2
 
@@ -32,6 +34,11 @@ class Kto(TrlTrainer):
         return (*super().columns(), "label")
 
     def check(self) -> None:
+        if self.tuning in PROMPTS:
+            raise RecipeError(
+                f"kto: with tuning {self.tuning} the model would not begin as its reference, for a new prompt already "
+                "changes what it answers; take tuning: lora or another"
+            )
         super().check()
         size = self.arguments().get("per_device_train_batch_size", self.cpu_batch)
         if size < 2 and self.args.get("loss_type", "kto") == "kto":
@@ -72,7 +79,7 @@ class Kto(TrlTrainer):
         if abs(loss - wanted) > START:
             raise TuneworksError(
                 f"the model and its reference differ before the first step (loss {loss:.4f}, which should be "
-                f"{wanted:.4f}); leave init_lora_weights under lora at its default"
+                f"{wanted:.4f}); leave init_lora_weights under peft at its default"
             )
         job.say(f"loss before the first step: {loss:.4f}")
         return {"step_zero_loss": loss}

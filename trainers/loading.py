@@ -1,17 +1,14 @@
 """Loading a model to train or to look at, with or without an adapter."""
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuneworks.factory.errors import InputError
-from tuneworks.factory.weights import Say
+from tuneworks.trainers.bits import whole
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-MERGED = "merged"
 
 
 def is_adapter(place: str) -> bool:
@@ -23,37 +20,28 @@ def load_model(place: str, init: Mapping[str, Any], *, trainable: bool = False, 
     otherwise.
 
     An adapter's folder gives the adapter on its base, ready to be trained further when `trainable`, or
-    folded into the base's weights when `merged`.
+    folded into the base's weights when `merged`; raises InputError where that cannot be.
     """
     import torch
-    from peft import PeftConfig, PeftModel
     from transformers import AutoModelForCausalLM
 
     init = {"dtype": torch.float32, **init}
     if not is_adapter(place):
         return AutoModelForCausalLM.from_pretrained(place, **init)
-    base = AutoModelForCausalLM.from_pretrained(PeftConfig.from_pretrained(place).base_model_name_or_path, **init)
+    from peft import PeftConfig, PeftModel
+
+    from tuneworks.factory.engines.decoding import know_adapter
+
+    know_adapter(place)
+    under = PeftConfig.from_pretrained(place).base_model_name_or_path
+    base = AutoModelForCausalLM.from_pretrained(under, **(whole(init) if merged else init))
     model = PeftModel.from_pretrained(base, place, is_trainable=trainable)
+    if not merged:
+        return model
+    from tuneworks.trainers.merging import merge
+
     # PEFT has frozen the base, and leaves it so.
-    return model.merge_and_unload().requires_grad_(True) if merged else model
-
-
-def merged_folder(place: str, init: Mapping[str, Any], say: Say) -> str:
-    """The folder of the model that the adapter in `place` makes of its base, saved beside it.
-
-    A new adapter needs the model under it in a file: its folder names that, and TRL reads references from there.
-    """
-    from transformers import AutoTokenizer
-
-    folder = Path(place) / MERGED
-    if not folder.is_dir():
-        say(f"merging the adapter of {Path(place).name} into its model")
-        half = folder.with_name(f"{MERGED}.part")
-        shutil.rmtree(half, ignore_errors=True)
-        load_model(place, init, merged=True).save_pretrained(half)
-        AutoTokenizer.from_pretrained(place).save_pretrained(half)
-        half.rename(folder)
-    return str(folder)
+    return merge(model, place).requires_grad_(True)
 
 
 def load_tokenizer(place: str, model: str) -> "PreTrainedTokenizerBase":

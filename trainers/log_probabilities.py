@@ -7,9 +7,18 @@ It is young, so a model without it, or a TRL that no longer has it, is asked for
 from typing import Any
 
 import torch
+from peft.utils.other import TrainableTokensWrapper
 from torch import Tensor
 
 IGNORED = -100
+
+
+def let_token_heads_be_fused() -> None:
+    """TRL asks the head for its bias, and where single tokens of an embedding are trained (trainable_token_indices)
+    that is also the head, PEFT's stand-in for it names none."""
+    wrapper: Any = TrainableTokensWrapper
+    if not hasattr(wrapper, "bias"):
+        wrapper.bias = property(lambda self: getattr(self.original_module, "bias", None))
 
 
 def label_log_probs(model: Any, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> Tensor:

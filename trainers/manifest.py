@@ -8,6 +8,7 @@ from typing import Any
 
 from tuneworks import __version__
 from tuneworks.factory.record import fingerprint
+from tuneworks.trainers.bits import whole
 from tuneworks.trainers.job import Job
 from tuneworks.trainers.masks import MaskReport
 from tuneworks.trainers.plan import Split
@@ -19,14 +20,16 @@ PACKAGES = ("torch", "transformers", "trl", "peft", "datasets")
 def manifest(job: Job, masks: MaskReport, dtype: str) -> dict[str, Any]:
     """`dtype` is the weights'; the arithmetic's is among the arguments (bf16, fp16)."""
     plan = job.plan
+    packages = (*PACKAGES, *(["bitsandbytes"] if job.trainer.bits else []))
     return {
         "kind": plan.kind,
         "plan": plan.key,
         "model": job.trainer.model,
         "tuning": job.trainer.tuning,
+        "bits": job.trainer.bits,
         "peft": options_of(job.trainer.tuning, job.trainer.peft_options()),
         "args": {name: value for name, value in job.arguments.items() if name != "output_dir"},
-        "model_init_kwargs": dict(job.init),
+        "model_init_kwargs": whole(job.init),
         "chat_template": fingerprint(job.tokenizer.chat_template),
         "seed": plan.seed,
         "data": {
@@ -42,7 +45,7 @@ def manifest(job: Job, masks: MaskReport, dtype: str) -> dict[str, Any]:
         **({"tokens_in_loss_by_part": dict(masks.parts)} if masks.parts else {}),
         "device": job.device,
         "dtype": dtype,
-        "versions": {"tuneworks": __version__} | {package: version(package) for package in PACKAGES},
+        "versions": {"tuneworks": __version__} | {package: version(package) for package in packages},
     }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from tuneworks.factory.errors import RecipeError
+from tuneworks.trainers.bits import whole
 from tuneworks.trainers.trl_trainer import TrlTrainer, Tuning
 from tuneworks.trainers.tuning import tuning_config
 
@@ -125,10 +126,16 @@ class Reward(TrlTrainer):
         scale = {"reward_scale": asdict(trl.scale)} if self.loss == "mse" else {}
         return {"step_zero_loss": loss, "step_zero_rank_loss": found["eval_rank_loss"]} | scale
 
-    def to_save(self, model: Any) -> Any:
-        return model if self.tuning == "full" else model.merge_and_unload()
+    def to_save(self, model: Any, job: "Job") -> Any:
+        from tuneworks.trainers.reward_model import merged_into_whole
+
+        if self.tuning == "full":
+            return model
+        return (
+            model.merge_and_unload() if self.bits is None else merged_into_whole(model, job.place, job.init, self.model)
+        )
 
     def load(self, place: str, init: Mapping[str, Any]) -> Any:
         from tuneworks.trainers.reward_model import load_reward_model
 
-        return load_reward_model(place, init)
+        return load_reward_model(place, whole(init))

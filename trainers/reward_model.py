@@ -5,10 +5,11 @@ from copy import deepcopy
 from typing import Any, NamedTuple
 
 import torch
-from peft import PeftConfig
+from peft import PeftConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from tuneworks.factory.errors import InputError
+from tuneworks.trainers.bits import whole
 from tuneworks.trainers.loading import is_adapter, load_model
 
 SCALED_LOGITS = ["final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier", "output_multiplier"]
@@ -34,6 +35,15 @@ def reward_model(place: str, init: Mapping[str, Any], name: str) -> RewardModel:
     own = causal.get_output_embeddings().weight
     tied = own is causal.get_input_embeddings().weight
     return RewardModel(_with_output(causal, name), None if tied else own.detach())
+
+
+def merged_into_whole(trained: Any, place: str, init: Mapping[str, Any], name: str) -> Any:
+    """The adapter of a reward model that was trained on quantized weights, merged into those they were made of."""
+    adapter: Any = get_peft_model(
+        reward_model(place, whole(init), name).model, deepcopy(trained.peft_config["default"])
+    )
+    set_peft_model_state_dict(adapter, get_peft_model_state_dict(trained))
+    return adapter.eval().merge_and_unload()
 
 
 def load_reward_model(place: str, init: Mapping[str, Any]) -> Any:

@@ -17,8 +17,10 @@ from tuneworks.trainers.forgetting import earlier_losses, forgotten, text_forgot
 from tuneworks.trainers.job import Job, evaluate, open_job
 from tuneworks.trainers.manifest import manifest, write_json
 from tuneworks.trainers.masks import MaskReport, report
+from tuneworks.trainers.merged import lost_by_merging, tell_loss
 from tuneworks.trainers.plan import Plan, mark_done
 from tuneworks.trainers.progress import Progress
+from tuneworks.trainers.quantized import apart, frozen_bytes, in_float32
 from tuneworks.trainers.ranks import Ranks
 from tuneworks.trainers.saving import Saving
 from tuneworks.trainers.stopping import Stopping
@@ -42,6 +44,10 @@ class Trained:
     dtype: str
     probe: torch.Tensor
     logits: torch.Tensor
+    learned: int
+    """How many weights were trained."""
+    frozen: int
+    """Bytes of those that were not."""
 
 
 def train(trainer: TrlTrainer, plan: Plan, into: Path, say: Say, stopping: Stopping | None = None) -> None:
@@ -62,7 +68,8 @@ def train(trainer: TrlTrainer, plan: Plan, into: Path, say: Say, stopping: Stopp
     shutil.rmtree(into / "cache", ignore_errors=True)
     write_json(into / "metrics.json", trained.metrics)
     record = manifest(job, trained.masks, trained.dtype)
-    write_json(into / "manifest.json", record | {"reload_max_difference": difference})
+    weights = {"trained_weights": trained.learned, "frozen_megabytes": trained.frozen / 1e6}
+    write_json(into / "manifest.json", record | weights | {"reload_max_difference": difference})
     mark_done(into, plan)
     if "save_total_limit" not in trainer.args:  # who writes how many to keep wants to have them
         remove_all(into)
@@ -70,6 +77,7 @@ def train(trainer: TrlTrainer, plan: Plan, into: Path, say: Say, stopping: Stopp
 
 def fit(job: Job, stopping: Stopping) -> Trained:
     trl = job.trainer.build(job)
+    in_float32(trl.model, job.place)
     resumed = last_whole(job.into)
     resumable = job.trainer.tuning not in NOT_RESUMED
     saving = Saving(job.into, stopping, "save_strategy" not in job.trainer.args, resumable, resumed)
@@ -85,7 +93,8 @@ def fit(job: Job, stopping: Stopping) -> Trained:
     before = earlier_losses(trl.model, job)
     text = job.trainer.text_held_out(trl)
     text_before = text_loss(text, trl.model, job)
-    job.say(f"Training {job.trainer.kind} ({job.trainer.tuning}) on {job.device}")
+    under = f" over {job.trainer.bits} bit" if job.trainer.bits else ""
+    job.say(f"Training {job.trainer.kind} ({job.trainer.tuning}{under}) on {job.device}")
     went_on(trl, resumed)
     trl.train(resume_from_checkpoint=str(resumed) if resumed else None)
     seconds = saving.seconds
@@ -99,10 +108,13 @@ def fit(job: Job, stopping: Stopping) -> Trained:
         metrics |= forgotten(before, earlier_losses(model, job), job.say)
     metrics |= text_forgotten(text_before, text_loss(text, model, job), job.say)
     metrics |= job.trainer.after(job, model)
+    if before_it := lost_by_merging(job.place):
+        metrics["lost_by_merging"] = before_it
     probe = torch.tensor([next(iter(job.trainer.masked(job, trl))).tokens[:PROBED]], device=model.device)
-    logits, dtype = logits_of(model, probe), str(model.dtype).removeprefix("torch.")
-    save(job.trainer.to_save(model), job)
-    return Trained(job, masks, metrics, dtype, probe, logits)
+    dtype = str(model.dtype).removeprefix("torch.")
+    learned, frozen = sum(p.numel() for p in model.parameters() if p.requires_grad), frozen_bytes(model)
+    logits, lost = save(model, job, probe)
+    return Trained(job, masks, metrics | lost, dtype, probe, logits, learned, frozen)
 
 
 def went_on(trl: Any, checkpoint: Path | None) -> None:
@@ -177,7 +189,20 @@ def plain(model: Any) -> Any:
     return model.eval()
 
 
-def save(model: Any, job: Job) -> None:
+def save(model: Any, job: Job, probe: torch.Tensor) -> tuple[torch.Tensor, dict[str, Any]]:
+    """Returns the logits that what is saved must give, and what was lost where that is not the model as it was trained,
+    but merged into weights that are not quantized."""
+    logits, lost = logits_of(model, probe), dict[str, Any]()
+    saved = job.trainer.to_save(model, job)
+    if job.trainer.bits is not None and saved is not model:
+        trained, logits = logits, logits_of(saved, probe)
+        lost = {"bits": job.trainer.bits, **apart(logits, trained)}
+        job.say(tell_loss(lost))
+    write(saved, job)
+    return logits, {"lost_by_merging": lost} if lost else {}
+
+
+def write(model: Any, job: Job) -> None:
     if isinstance(model, PreTrainedModel):
         model.save_pretrained(job.into)
     else:

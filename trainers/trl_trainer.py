@@ -11,10 +11,12 @@ from pydantic import Field, model_validator
 from tuneworks.factory.errors import InputError, MissingExtra, RecipeError
 from tuneworks.factory.weights import SMOLLM2, Say, locate
 from tuneworks.trainers.arguments import check_names, with_numbers
+from tuneworks.trainers.bits import Bits, refuse_bits, refuse_model, refuse_other_bits
 from tuneworks.trainers.checkpoints import clear
 from tuneworks.trainers.failures import smaller
 from tuneworks.trainers.launch import launch
 from tuneworks.trainers.loading import is_adapter, load_model
+from tuneworks.trainers.peft_options import refuse_options
 from tuneworks.trainers.plan import Plan, begun_from, is_trained, splits, weights_of
 from tuneworks.trainers.trainer import Trainer, silent
 from tuneworks.trainers.tuning import METHODS, refuse, refuse_adapter
@@ -38,6 +40,8 @@ class TrlTrainer(Trainer):
     """Whether the trained model writes answers, and so must learn where they end."""
     continues: ClassVar[bool] = True
     """Whether an adapter found at `model` is trained further; else it is merged, and a new one trained."""
+    has_reference: ClassVar[bool] = False
+    """Whether the model is compared with itself without what is trained."""
     learning_rate: ClassVar[Mapping[Tuning, float]]
     cpu_batch: ClassVar[int]
     """Rows a step without a GPU: few, so that a step of a small model takes seconds."""
@@ -49,11 +53,14 @@ class TrlTrainer(Trainer):
     what that one leaves, an adapter merged into its model."""
     tuning: Tuning = "lora"
     """`full` trains every weight; the others a little beside the frozen model: adapters (`lora`, `rslora`, `dora`,
-    `adalora`, `ia3`), or a prompt in the place of words (`prompt`, `prefix`, `p_tuning`)."""
+    `adalora`, `ia3`, `bottleneck`), or a prompt in the place of words (`prompt`, `prefix`, `p_tuning`)."""
+    bits: Bits | None = None
+    """4 or 8 bit for the frozen weights under what is trained, in place of 32 (QLoRA)."""
     args: dict[str, Any] = Field(default_factory=dict)
     """Arguments of TRL's configuration class as they are, such as max_steps; they win over our defaults."""
     peft: dict[str, Any] = Field(default_factory=dict)
-    """Arguments of PEFT's configuration class for `tuning` as they are, such as r; they win over our defaults."""
+    """Arguments of PEFT's configuration class for `tuning` as they are, such as r; they win over our defaults.
+    `bottleneck` takes `width` and `placement` (`houlsby` or `pfeiffer`)."""
 
     @model_validator(mode="before")
     @classmethod
@@ -75,14 +82,20 @@ class TrlTrainer(Trainer):
         if "output_dir" in self.args:
             raise RecipeError(f"{self.kind}: args: output_dir is chosen by the run; leave it out")
         refuse(self.tuning, self.args, self.peft, self.kind)
+        refuse_options(self.peft, self.has_reference, self.kind)
+        refuse_bits(self.bits, self.tuning, self.args, self.peft, self.kind)
         if self.follows is not None:
             if self.model != type(self).model_fields["model"].default:
                 raise RecipeError(f"{self.kind}: follows names the model to begin from; leave model out")
             return
         place = locate(self.model)
-        if self.continues and is_adapter(place):
-            refuse_adapter(self.tuning, place, self.kind)
-            if self.peft:
+        further = self.continues and self.tuning != "full"
+        refuse_model(self.bits, not further, place, self.kind)
+        if is_adapter(place):
+            refuse_adapter(self.tuning if self.continues else "full", place, self.kind)
+            if further:
+                refuse_other_bits(self.bits, place, self.kind)
+            if self.continues and self.peft:
                 raise RecipeError(f"{self.kind}: peft cannot change the adapter in {self.model}; leave peft out")
 
     def plan(self, dataset: Path, seed: int, into: Path | None = None) -> Plan:
@@ -147,7 +160,7 @@ class TrlTrainer(Trainer):
         """Metrics that only this trainer takes of the trained model."""
         return {}
 
-    def to_save(self, model: Any) -> Any:
+    def to_save(self, model: Any, job: "Job") -> Any:
         """What of the trained model goes to disk."""
         return model
 

@@ -12,13 +12,22 @@ from typing import Any, Literal
 
 from tuneworks.factory.errors import RecipeError
 
-Tuning = Literal["lora", "rslora", "dora", "adalora", "ia3", "prompt", "prefix", "p_tuning", "full"]
+Tuning = Literal["lora", "rslora", "dora", "adalora", "ia3", "bottleneck", "prompt", "prefix", "p_tuning", "full"]
 
 PROMPTS = ("prompt", "prefix", "p_tuning")
 """What is learned stands before the text, and the model stays as it is."""
 
+UNMERGED: Mapping[str, str] = {
+    **dict.fromkeys(PROMPTS, "stands before the prompt"),
+    "bottleneck": "bends what passes through a layer",
+}
+"""Ways to tune that merge into no model, and why: what they learn ..."""
+
 NOT_RESUMED = ("adalora", "p_tuning")
 """PEFT saves what these came to (the ranks that are left; the prompt without its encoder), not what training needs."""
+
+PLACEMENTS = ("houlsby", "pfeiffer")
+"""Where bottlenecks stand, the usual one first."""
 
 WARMUP, LAST = 0.1, 0.3
 """Shares of an AdaLoRA training before ranks are taken away, and after all are."""
@@ -34,6 +43,8 @@ class Method:
     """Our options, where they differ from PEFT's."""
     rate: float = 1.0
     """Its learning rate, in those of LoRA."""
+    module: str = "peft"
+    """Where its configuration class is."""
 
 
 LINEAR: Mapping[str, Any] = {"target_modules": "all-linear"}
@@ -46,6 +57,7 @@ METHODS: Mapping[str, Method] = {
     "dora": Method("LoraConfig", "LORA", {**LORA, "use_dora": True}),
     "adalora": Method("AdaLoraConfig", "ADALORA", {**LINEAR, "init_r": 24, "target_r": 16, "lora_alpha": 32}, 2.0),
     "ia3": Method("IA3Config", "IA3", {}, 10.0),
+    "bottleneck": Method("BottleneckConfig", "BOTTLENECK", {}, module="tuneworks.factory.bottleneck"),
     "prompt": Method(
         "PromptTuningConfig", "PROMPT_TUNING", {"num_virtual_tokens": 20, "prompt_tuning_init": "SAMPLE_VOCAB"}, 20.0
     ),
@@ -69,7 +81,7 @@ def tuning_config(tuning: Tuning, written: Mapping[str, Any], steps: int = 1) ->
     """PEFT's configuration of a new adapter. AdaLoRA takes its ranks away over the training's `steps`."""
     schedule = {} if tuning != "adalora" else {"total_step": steps, **adalora_schedule(steps)}
     options = {**schedule, **(options_of(tuning, written) or {})}
-    return getattr(importlib.import_module("peft"), METHODS[tuning].config)(**options)
+    return getattr(importlib.import_module(METHODS[tuning].module), METHODS[tuning].config)(**options)
 
 
 def adalora_schedule(steps: int) -> dict[str, int]:
@@ -90,6 +102,13 @@ def refuse(tuning: Tuning, args: Mapping[str, Any], peft: Mapping[str, Any], pla
             f"{place}: tuning prefix cannot go with gradient_checkpointing: the prefix is in the cache that "
             "checkpointing switches off; leave it out, or take tuning: prompt"
         )
+    if tuning == "bottleneck":
+        width, placement = peft.get("width", 1), peft.get("placement", PLACEMENTS[0])
+        if type(width) is not int or width < 1 or placement not in PLACEMENTS:
+            raise RecipeError(
+                f"{place}: peft: a bottleneck has a width of 1 or more and the placement {' or '.join(PLACEMENTS)}, "
+                f"not {width!r} and {placement!r}"
+            )
     if tuning == "adalora":
         first, last = ({**METHODS["adalora"].ours, **peft}[name] for name in ("init_r", "target_r"))
         if not first > last:
@@ -105,9 +124,13 @@ def refuse_adapter(tuning: Tuning, folder: str, place: str) -> None:
     kinds = {method.kind: name for name, method in reversed(list(METHODS.items()))}
     name = kinds.get(found, str(found))
     if tuning == "full":
-        if name in PROMPTS:
-            raise RecipeError(f"{place}: what tuning {name} learned in {folder} cannot be merged; name another model")
+        if name in UNMERGED:
+            raise RecipeError(
+                f"{place}: what tuning {name} learned in {folder} {UNMERGED[name]} and cannot be merged into its "
+                "model; name another model"
+            )
     elif METHODS[tuning].kind != found:
-        raise RecipeError(f"{place}: {folder} holds an adapter of tuning {name}; write tuning: {name}, or full")
+        whole = "" if name in UNMERGED else ", or full"
+        raise RecipeError(f"{place}: {folder} holds an adapter of tuning {name}; write tuning: {name}{whole}")
     elif tuning in NOT_RESUMED:
         raise RecipeError(f"{place}: an adapter of tuning {tuning} cannot be trained further; name its base model")

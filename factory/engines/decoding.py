@@ -3,9 +3,12 @@
 Left-padded tokens have the shape (batch, time); scores have the shape (batch, vocabulary).
 """
 
+import importlib
+import json
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -19,11 +22,14 @@ from tuneworks.factory.engines.attention import growing_cache, register
 from tuneworks.factory.engines.ends import Ends
 from tuneworks.factory.engines.prompts import Prompts
 from tuneworks.factory.engines.sampling import SeededSampling
-from tuneworks.factory.errors import EngineError, EngineUnavailable
+from tuneworks.factory.errors import EngineError, EngineUnavailable, MissingExtra
 from tuneworks.factory.weights import prepare
 
 SHARED_WORTH = 16
 """Common first tokens from which on reading them once beats reading them with each row."""
+
+BEFORE_THE_PROMPT = ("PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING")
+"""Kinds of PEFT's that transformers does not load into a model."""
 
 UNBOUNDED = 1 << 30
 """Tokens that a model reads which names no limit."""
@@ -36,6 +42,17 @@ def device_and_dtype() -> tuple[str, torch.dtype]:
     capability = torch.cpu.get_capabilities()
     fast = bool(capability.get("avx512_bf16") or capability.get("amx_bf16") or capability.get("amx_tile"))
     return "cpu", torch.bfloat16 if fast else torch.float32
+
+
+def know_adapter(place: str) -> str | None:
+    """Where `place` is an adapter's folder, have PEFT know every kind that one may be of; returns this one's."""
+    config = Path(place) / "adapter_config.json"
+    if not config.is_file():
+        return None
+    if find_spec("peft") is None:
+        raise MissingExtra("peft", "train", f"the adapter {place}")
+    importlib.import_module("tuneworks.factory.bottleneck")
+    return str(json.loads(config.read_text(encoding="utf-8")).get("peft_type"))
 
 
 class Model:
@@ -52,6 +69,11 @@ class Model:
             self.tokenizer.pad_token = self.tokenizer.eos_token
         self.prompts = Prompts(self.tokenizer)
         attention = register() if self.device == "cpu" else None
+        if know_adapter(place) in BEFORE_THE_PROMPT:
+            raise EngineUnavailable(
+                f"what was learned in {name} stands before the prompt, where this engine has nothing; name a whole "
+                "model, or an adapter inside one, as tuning: lora leaves it"
+            )
         loaded: Any = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, attn_implementation=attention)
         if attention and not loaded._supports_sdpa:  # its attention has what ours leaves out, such as gpt-oss's sinks
             loaded.set_attn_implementation("eager")

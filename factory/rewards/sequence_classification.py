@@ -8,7 +8,7 @@ from jinja2 import TemplateError
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
-from tuneworks.factory.engines.decoding import device_and_dtype
+from tuneworks.factory.engines.decoding import device_and_dtype, know_adapter
 from tuneworks.factory.errors import EngineError
 from tuneworks.factory.record import Answer, Record
 from tuneworks.factory.reward import whole_prompt
@@ -26,6 +26,7 @@ class SequenceClassifier:
         self.name = name
         self.device, _ = device_and_dtype()
         self.tokenizer: Any = AutoTokenizer.from_pretrained(place)
+        know_adapter(place)
         model, about = AutoModelForSequenceClassification.from_pretrained(
             place, dtype=torch.float32, output_loading_info=True
         )

@@ -7,7 +7,7 @@ from tuneworks.trainers.plan import SUPERVISED
 from tuneworks.trainers.sft import Sft
 from tuneworks.trainers.trainer import Trainer
 from tuneworks.trainers.trl_trainer import TrlTrainer
-from tuneworks.trainers.tuning import PROMPTS
+from tuneworks.trainers.tuning import UNMERGED
 
 
 def model_names(trainers: Sequence[Trainer]) -> list[str]:
@@ -29,10 +29,10 @@ def check_order(trainers: Sequence[Trainer]) -> None:
         if follows not in names[:at]:
             raise ValueError(f"the training {names[at]} {_wrong(follows, names, at)}")
         first = trainers[names.index(follows)]
-        if isinstance(first, TrlTrainer) and first.tuning in PROMPTS:
+        if isinstance(first, TrlTrainer) and first.tuning in UNMERGED:
             raise ValueError(
-                f"the training {names[at]} cannot follow {follows}: what tuning {first.tuning} learns stands before "
-                f"the prompt and cannot be merged into a model; train {follows} with tuning: lora or full"
+                f"the training {names[at]} cannot follow {follows}: what tuning {first.tuning} learns "
+                f"{UNMERGED[first.tuning]} and cannot be merged into a model; train {follows} with tuning: lora or full"
             )
 
 

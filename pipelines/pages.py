@@ -74,10 +74,14 @@ def kinds(console: Console, kind: str | None) -> None:
                 console.print(f"  {plugin.kind:<18} {_summary(plugin)}", highlight=False, markup=False)
         console.print("\nOptions of one: tuneworks kinds NAME", style="dim")
         return
-    table = catalog.kinds(*catalog.BUILT_IN)
-    if kind not in table:
-        raise RecipeError(f"there is no kind {kind!r}; {catalog.nearest(kind, table)}")
-    plugin = table[kind]
+    found = [plugins[kind] for _, plugins in catalog.families() if kind in plugins]
+    if not found:
+        raise RecipeError(f"there is no kind {kind!r}; {catalog.nearest(kind, catalog.kinds(*catalog.BUILT_IN))}")
+    for plugin in found:
+        _options(console, kind, plugin)
+
+
+def _options(console: Console, kind: str, plugin: type[Plugin]) -> None:
     console.print(f"[bold]{kind}[/bold] ({plugin.family.removesuffix('s')})\n{_summary(plugin)}\n", highlight=False)
     for preset, options in plugin.presets.items():
         held = ", ".join(f"{name}: {json.dumps(value)}" for name, value in options.items())

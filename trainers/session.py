@@ -16,7 +16,7 @@ from tuneworks.trainers.checkpoints import last_whole, remove_all
 from tuneworks.trainers.forgetting import earlier_losses, forgotten
 from tuneworks.trainers.job import Job, evaluate, open_job
 from tuneworks.trainers.manifest import manifest, write_json
-from tuneworks.trainers.masks import MaskReport, lengths_of, report
+from tuneworks.trainers.masks import MaskReport, report
 from tuneworks.trainers.plan import Plan, mark_done
 from tuneworks.trainers.progress import Progress
 from tuneworks.trainers.ranks import Ranks
@@ -112,7 +112,7 @@ def went_on(trl: Any, checkpoint: Path | None) -> None:
 def mask_report(job: Job, trl: Any) -> MaskReport:
     """Count, say and write what will be learned, or refuse."""
     packed = bool(job.arguments.get("packing"))
-    lengths = lengths_of(job.train, job.trainer.answers_of, job.tokenizer)
+    lengths = job.trainer.lengths(job)
     kept = len(job.train) if packed else len(trl.train_dataset)
     cutting = not packed or job.arguments.get("packing_strategy", "bfd") == "bfd"
     masks = report(

@@ -121,6 +121,12 @@ class TrlTrainer(Trainer):
         """Each answer of a row, as turns."""
         return [row[name] for name in self.answers]
 
+    def lengths(self, job: "Job") -> list[int]:
+        """Tokens of each row to train on, before anything is cut."""
+        from tuneworks.trainers.masks import lengths_of
+
+        return lengths_of(job.train, self.answers_of, job.tokenizer)
+
     @abstractmethod
     def build(self, job: "Job") -> Any:
         """TRL's trainer for this job, its data prepared."""

@@ -14,6 +14,7 @@ from tuneworks.factory.formats.layouts import reasoned
 from tuneworks.factory.language import language_of
 from tuneworks.factory.record import PAIR, REWARD, Answer, Fact, Message
 from tuneworks.factory.seeds import task_prompt
+from tuneworks.pipelines.sources.rated import is_rated, rated
 from tuneworks.pipelines.sources.stepwise import is_prm800k, is_stepwise, prm800k, stepwise
 from tuneworks.pipelines.sources.turns import dialogue, is_dialogue, messages, where_they_part
 
@@ -48,6 +49,10 @@ def parse(row: object, where: str) -> Iterator[Parsed]:
     held = {str(name): value for name, value in row.items() if value is not None}
     if is_prm800k(held) or is_stepwise(row):
         yield _stepwise(held, where)
+        return
+    if is_rated(held):
+        judged = rated(held, where)
+        yield _checked(replace(_asked(held, where), layout="rated", answers=judged.answers, reason=judged.reason))
         return
     instances = held.pop("instances", None)
     if not ("instruction" in held and isinstance(instances, list) and instances):

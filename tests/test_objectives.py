@@ -1,15 +1,23 @@
 """Several rewards in one model: what rows carry, what is learned, and that one output holds all of it."""
 
+import asyncio
 import json
 import math
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
+from scripted_line import ScriptedLine
+from silent import Silent
 from tiny_model import WORDS, build_tiny_model, train_here, write_dataset
 
+from tuneworks.factory.engines.scripted import Scripted
 from tuneworks.factory.errors import InputError, RecipeError, TuneworksError
 from tuneworks.factory.record import Answer, Record
+from tuneworks.pipelines.recipe import parse_recipe
+from tuneworks.pipelines.run import build
+from tuneworks.pipelines.run_folder import opened
 from tuneworks.trainers.objectives import combined, fitted, given, targets
 from tuneworks.trainers.reward import Reward
 from tuneworks.trainers.rows import ranked_rows
@@ -65,6 +73,30 @@ def test_rows_carry_each_score_by_name_beside_the_reward() -> None:
     assert row["scores"] == [{"name": "brief", "values": [4.0, None]}, {"name": "judge", "values": [None, 3.0]}]
     assert given(row, ["judge"]) is None
     assert given(row, ["nothing"]) is None
+
+
+class Varied(ScriptedLine):
+    def open(self) -> Scripted:
+        return Scripted(lambda request: "fish " * ((request.seed or 0) % 5 + 1))
+
+
+def test_the_parts_of_a_combined_reward_are_objectives(tmp_path: Path) -> None:
+    (tmp_path / "r.py").write_text("def long(p, a):\n    return len(a)\n\ndef brief(p, a):\n    return -len(a) / 7\n")
+    (tmp_path / "tasks.jsonl").write_text("\n".join(json.dumps({"prompt": f"Fish {n}?"}) for n in range(6)))
+    parts = ", ".join(f"{{function: {{file: {tmp_path / 'r.py'}, name: {name}}}}}" for name in ("long", "brief"))
+    recipe = parse_recipe(
+        f"name: r\nsources: {{mine: {{file: {tmp_path / 'tasks.jsonl'}}}}}\nholdout: 0\ndatasets: [ranked]\n"
+        f"stages: [{{best_of_n: {{n: 6, reward: {{combined: {{rewards: [{parts}]}}}}}}}}]\n",
+        "r.yaml",
+    ).model_copy(update={"engine": Varied()})
+    with opened(recipe, tmp_path / "run", False):
+        asyncio.run(build(recipe, tmp_path / "run", Silent()))
+    rows = pl.read_parquet(tmp_path / "run/dataset/ranked/train.parquet").to_dicts()
+    assert rows
+    for row in rows:
+        lengths = [float(len(turns[0]["content"])) for turns in row["completions"]]
+        assert given(row, ["function", "function_2"]) == [[length, pytest.approx(-length / 7)] for length in lengths]
+    Reward(loss="mse", objectives={"function": 1.0, "function_2": 0.5}).plan(tmp_path / "run/dataset", 0)
 
 
 def test_objectives_are_standardised_and_weighed() -> None:

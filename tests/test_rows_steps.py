@@ -77,6 +77,11 @@ def test_a_bad_row_is_set_aside_with_the_reason(completions: object, labels: obj
     assert (found.layout, found.reason) == ("stepwise", reason)
 
 
+def test_columns_that_other_rows_of_a_table_have_are_not_steps() -> None:
+    found = parsed(prompt="1?", completion="2", completions=None, labels=None)
+    assert (found.layout, [answer.text for answer in found.answers]) == ("prompt", ["2"])
+
+
 def test_steps_that_are_no_texts_are_a_mistake_in_the_file() -> None:
     with pytest.raises(InputError, match="the completions of row 1 are no list of texts"):
         parsed(prompt="1?", completions=[["a"]], labels=[True])

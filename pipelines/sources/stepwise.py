@@ -35,8 +35,9 @@ class Judged:
 
 
 def is_stepwise(row: Mapping[str, Any]) -> bool:
-    """Whether it has the columns `completions` and `labels`; they may be null."""
-    return "labels" in row and "completions" in row
+    """Whether it has the columns `completions` and `labels`, of which one may be null."""
+    both = ("completions", "labels")
+    return all(name in row for name in both) and any(row[name] is not None for name in both)
 
 
 def is_prm800k(row: Mapping[str, Any]) -> bool:

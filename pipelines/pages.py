@@ -159,11 +159,21 @@ def _samples(console: Console, folder: Path, name: str, count: int) -> None:
     for row in table.sample(min(count, table.height), seed=SAMPLE_SEED).iter_rows(named=True):
         console.print(f"\n[bold]{name}[/bold]  [dim]tuneworks why {folder} {row['id']}[/dim]", highlight=False)
         for column, value in row.items():
-            if isinstance(value, list):
-                for message in value:
-                    said(console, f"{column} ({message['role']})", message["content"])
-            elif column != "id":
-                console.print(f"{column}: {value}", style="dim", markup=False, highlight=False)
+            if column != "id":
+                _value(console, column, value)
+
+
+def _value(console: Console, column: str, value: object) -> None:
+    """Turns and texts as they are read; of several answers, or steps, each with its number."""
+    items = value if isinstance(value, list) else []
+    if items and all(isinstance(item, dict) and "role" in item for item in items):
+        for message in items:
+            said(console, f"{column} ({message['role']})", message["content"])
+    elif items and all(isinstance(item, (list, str)) for item in items):
+        for at, item in enumerate(items, 1):
+            said(console, f"{column} {at}", item) if isinstance(item, str) else _value(console, f"{column} {at}", item)
+    else:
+        console.print(f"{column}: {value}", style="dim", markup=False, highlight=False)
 
 
 def said(console: Console, who: str, text: str) -> None:

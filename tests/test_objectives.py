@@ -3,11 +3,13 @@
 import asyncio
 import json
 import math
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from rich.console import Console
 from scripted_line import ScriptedLine
 from silent import Silent
 from tiny_model import WORDS, build_tiny_model, train_here, write_dataset
@@ -15,6 +17,7 @@ from tiny_model import WORDS, build_tiny_model, train_here, write_dataset
 from tuneworks.factory.engines.scripted import Scripted
 from tuneworks.factory.errors import InputError, RecipeError, TuneworksError
 from tuneworks.factory.record import Answer, Record
+from tuneworks.pipelines.pages import look
 from tuneworks.pipelines.recipe import parse_recipe
 from tuneworks.pipelines.run import build
 from tuneworks.pipelines.run_folder import opened
@@ -97,6 +100,9 @@ def test_the_parts_of_a_combined_reward_are_objectives(tmp_path: Path) -> None:
         lengths = [float(len(turns[0]["content"])) for turns in row["completions"]]
         assert given(row, ["function", "function_2"]) == [[length, pytest.approx(-length / 7)] for length in lengths]
     Reward(loss="mse", objectives={"function": 1.0, "function_2": 0.5}).plan(tmp_path / "run/dataset", 0)
+    page = StringIO()
+    look(Console(file=page, width=200), tmp_path / "run", 1)
+    assert "completions 1 (assistant)\n  fish" in page.getvalue() and "'name': 'function_2'" in page.getvalue()
 
 
 def test_objectives_are_standardised_and_weighed() -> None:

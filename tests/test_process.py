@@ -3,11 +3,13 @@
 import asyncio
 import json
 import random
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from rich.console import Console
 from scripted_line import ScriptedLine
 from silent import Silent
 from tiny_model import WORDS, build_tiny_model, save_tokenizer, train_here, write_dataset
@@ -19,6 +21,7 @@ from tuneworks.factory.record import Answer, Record
 from tuneworks.factory.rewards.process import By
 from tuneworks.factory.rewards.process import Process as ProcessReward
 from tuneworks.factory.steps import Apart, labelled
+from tuneworks.pipelines.pages import look
 from tuneworks.pipelines.recipe import parse_recipe
 from tuneworks.pipelines.run import build
 from tuneworks.pipelines.run_folder import opened
@@ -173,6 +176,9 @@ def test_from_a_file_of_labelled_steps_to_the_best_of_n(trained: Path, tmp_path:
     ).model_copy(update={"engine": Guessing()})
     with opened(recipe, tmp_path / "run", False):
         asyncio.run(build(recipe, tmp_path / "run", Silent()))
+    page = StringIO()
+    look(Console(file=page, width=200), tmp_path / "run", 1)
+    assert "completions 1\n  red\ncompletions 2\n  77\nlabels: [1.0, 0.0]\n" in page.getvalue()
     steps = pl.read_parquet(tmp_path / "run/dataset/steps/train.parquet")
     assert steps.height == 11
     assert steps["labels"].to_list()[0] == [1.0, 0.0]

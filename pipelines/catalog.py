@@ -30,6 +30,7 @@ from tuneworks.factory.rewards.classifier import Classifier
 from tuneworks.factory.rewards.combined import Combined
 from tuneworks.factory.rewards.cross_encoder import CrossEncoder
 from tuneworks.factory.rewards.function import Function
+from tuneworks.factory.rewards.process import Process as ProcessReward
 from tuneworks.factory.rewards.remote import Remote
 from tuneworks.factory.rlaif import Rlaif
 from tuneworks.factory.self_instruct import SelfInstruct
@@ -57,6 +58,7 @@ from tuneworks.filters.wording.truncated import Truncated
 from tuneworks.trainers.contrast import Contrast
 from tuneworks.trainers.dpo import Dpo
 from tuneworks.trainers.kto import Kto
+from tuneworks.trainers.process import Process
 from tuneworks.trainers.quality import Quality
 from tuneworks.trainers.reward import Reward
 from tuneworks.trainers.sft import Sft
@@ -75,7 +77,7 @@ BUILT_IN: Mapping[str, tuple[type[Plugin], ...]] = {
         MultiTurn,
         Formats,
     ),
-    "rewards": (Judge, Classifier, CrossEncoder, Function, Remote, Combined),
+    "rewards": (Judge, Classifier, ProcessReward, CrossEncoder, Function, Remote, Combined),
     "filters": (
         Length,
         ExactDuplicates,
@@ -101,7 +103,7 @@ BUILT_IN: Mapping[str, tuple[type[Plugin], ...]] = {
         Cap,
         Diversity,
     ),
-    "trainers": (Sft, Dpo, Kto, Contrast, Quality, Reward),
+    "trainers": (Sft, Dpo, Kto, Contrast, Quality, Reward, Process),
 }
 
 STAGES = ("generators", "filters")

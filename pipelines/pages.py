@@ -74,10 +74,14 @@ def kinds(console: Console, kind: str | None) -> None:
                 console.print(f"  {plugin.kind:<18} {_summary(plugin)}", highlight=False, markup=False)
         console.print("\nOptions of one: tuneworks kinds NAME", style="dim")
         return
-    table = catalog.kinds(*catalog.BUILT_IN)
-    if kind not in table:
-        raise RecipeError(f"there is no kind {kind!r}; {catalog.nearest(kind, table)}")
-    plugin = table[kind]
+    found = [plugins[kind] for _, plugins in catalog.families() if kind in plugins]
+    if not found:
+        raise RecipeError(f"there is no kind {kind!r}; {catalog.nearest(kind, catalog.kinds(*catalog.BUILT_IN))}")
+    for plugin in found:
+        _options(console, kind, plugin)
+
+
+def _options(console: Console, kind: str, plugin: type[Plugin]) -> None:
     console.print(f"[bold]{kind}[/bold] ({plugin.family.removesuffix('s')})\n{_summary(plugin)}\n", highlight=False)
     for preset, options in plugin.presets.items():
         held = ", ".join(f"{name}: {json.dumps(value)}" for name, value in options.items())
@@ -155,11 +159,21 @@ def _samples(console: Console, folder: Path, name: str, count: int) -> None:
     for row in table.sample(min(count, table.height), seed=SAMPLE_SEED).iter_rows(named=True):
         console.print(f"\n[bold]{name}[/bold]  [dim]tuneworks why {folder} {row['id']}[/dim]", highlight=False)
         for column, value in row.items():
-            if isinstance(value, list):
-                for message in value:
-                    said(console, f"{column} ({message['role']})", message["content"])
-            elif column != "id":
-                console.print(f"{column}: {value}", style="dim", markup=False, highlight=False)
+            if column != "id":
+                _value(console, column, value)
+
+
+def _value(console: Console, column: str, value: object) -> None:
+    """Turns and texts as they are read; of several answers, or steps, each with its number."""
+    items = value if isinstance(value, list) else []
+    if items and all(isinstance(item, dict) and "role" in item for item in items):
+        for message in items:
+            said(console, f"{column} ({message['role']})", message["content"])
+    elif items and all(isinstance(item, (list, str)) for item in items):
+        for at, item in enumerate(items, 1):
+            said(console, f"{column} {at}", item) if isinstance(item, str) else _value(console, f"{column} {at}", item)
+    else:
+        console.print(f"{column}: {value}", style="dim", markup=False, highlight=False)
 
 
 def said(console: Console, who: str, text: str) -> None:

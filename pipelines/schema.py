@@ -17,7 +17,7 @@ def json_schema() -> str:
     definitions: dict[str, Any] = {}
     for _, plugins in catalog.families():
         for kind, plugin in plugins.items():
-            definitions[kind] = _options(plugin)
+            definitions[_name(kind, plugin)] = _options(plugin)
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A Tuneworks recipe",
@@ -70,13 +70,19 @@ def _specs(*families: str) -> list[dict[str, Any]]:
     named = [
         {
             "type": "object",
-            "properties": {kind: {"anyOf": [{"$ref": f"#/$defs/{kind}"}, {"type": "null"}]}},
+            "properties": {kind: {"anyOf": [{"$ref": f"#/$defs/{_name(kind, plugin)}"}, {"type": "null"}]}},
             "required": [kind],
             "additionalProperties": False,
         }
-        for kind in table
+        for kind, plugin in table.items()
     ]
     return [{"enum": list(table)}, *named]
+
+
+def _name(kind: str, plugin: type[Plugin]) -> str:
+    """The kind, and its family where another has one of that name."""
+    several = sum(kind in plugins for _, plugins in catalog.families()) > 1
+    return f"{kind}_{plugin.family}" if several else kind
 
 
 def _options(plugin: type[Plugin]) -> dict[str, Any]:

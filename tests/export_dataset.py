@@ -18,7 +18,10 @@ def record(number: int) -> Record:
     """Of three records one is a question, one a question with a system turn, one a conversation."""
     asked = Message("user", f"Name another fish, number {number}.\nSay why.")
     prompt = ((asked,), (EARLIER[0], asked), (*EARLIER, asked))[number % 3]
-    answers = [Answer(f"Trout {number}: 鱒.", "toy", {"reward": 1.0}), Answer("user", "toy", {"reward": 0.0})]
+    answers = [
+        Answer(f"Trout {number}: 鱒.", "toy", {"reward": 1.0, "step 1": 1.0}),
+        Answer("user", "toy", {"reward": 0.0}),
+    ]
     return Record.born(prompt, answers=answers)
 
 

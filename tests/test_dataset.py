@@ -20,7 +20,10 @@ def records(count: int) -> list[Record]:
     return [
         Record.born(
             f"Task {n // 3}\n\ninput {n}",
-            answers=[Answer(f"good {n}", "m", {"reward": 2.0}), Answer(f"bad {n}", "m", {"reward": 1.0})],
+            answers=[
+                Answer(f"good {n}", "m", {"reward": 2.0, "step 1": 1.0}),
+                Answer(f"bad {n}", "m", {"reward": 1.0}),
+            ],
             source="s",
             meta={"instruction": f"Task {n // 3}"},
         )

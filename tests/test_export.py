@@ -207,7 +207,7 @@ def test_bad_input_is_one_sentence(data: Path, tmp_path: Path) -> None:
 
 def test_a_configuration_of_no_known_view_is_said(tmp_path: Path) -> None:
     folder = file_records(tmp_path / "d", train=[record(0)])
-    (folder / "steps").mkdir()
-    pl.DataFrame({"id": ["a"]}).write_parquet(folder / "steps/train.parquet")
+    (folder / "plans").mkdir()
+    pl.DataFrame({"id": ["a"]}).write_parquet(folder / "plans/train.parquet")
     written = export(folder, "trl", tmp_path / "out")
-    assert found(written, "steps").set_aside == {"trl has no form for steps": 1}
+    assert found(written, "plans").set_aside == {"trl has no form for plans": 1}

@@ -12,7 +12,7 @@ from tuneworks.trainers.worker import KINDS, main
 
 
 def test_the_worker_knows_the_built_in_kinds() -> None:
-    assert sorted(KINDS) == ["contrast", "dpo", "kto", "quality", "reward", "sft"]
+    assert sorted(KINDS) == ["contrast", "dpo", "kto", "process", "quality", "reward", "sft"]
 
 
 @pytest.mark.real

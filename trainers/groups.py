@@ -81,7 +81,8 @@ class GroupCollator:
     max_length: int | None = None
 
     def __call__(self, groups: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-        """input_ids, attention_mask and labels (sequences, time), rewards (sequences,), sizes and margin (groups,).
+        """input_ids, attention_mask and labels (sequences, time), rewards (sequences,), sizes and margin (groups,);
+        targets (sequences, objectives) where the groups have them.
 
         Labels are the answers' tokens, -100 elsewhere. Sequences are padded on the right.
         """
@@ -90,7 +91,7 @@ class GroupCollator:
         labels = [tokens.clone() for tokens in sequences]
         for of, start in zip(labels, starts, strict=True):
             of[:start] = -100
-        return {
+        batch = {
             "input_ids": padded(sequences, self.pad),
             "attention_mask": padded([torch.ones_like(tokens) for tokens in sequences], 0),
             "labels": padded(labels, -100),
@@ -98,6 +99,9 @@ class GroupCollator:
             "sizes": torch.tensor([len(group["rewards"]) for group in groups]),
             "margin": torch.tensor([float(group["margin"]) for group in groups]),
         }
+        if "targets" in groups[0]:
+            batch["targets"] = torch.tensor([target for group in groups for target in group["targets"]])
+        return batch
 
 
 def pad_of(tokenizer: PreTrainedTokenizerBase) -> int:

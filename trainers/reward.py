@@ -1,7 +1,9 @@
 """Reward models: the model learns to score answers, from pairs, rankings or rewards."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
 from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -9,6 +11,8 @@ from pydantic import Field
 
 from tuneworks.factory.errors import RecipeError
 from tuneworks.trainers.bits import whole
+from tuneworks.trainers.objectives import require_scores
+from tuneworks.trainers.plan import Plan
 from tuneworks.trainers.trl_trainer import TrlTrainer, Tuning
 from tuneworks.trainers.tuning import tuning_config
 
@@ -58,6 +62,9 @@ class Reward(TrlTrainer):
     """For pairwise: the scores of a pair must differ by this times the row's margin (Llama 2); 0 leaves it out."""
     lm_weight: float = Field(default=0.0, ge=0)
     """Weight of the language-model loss on the best answer, which keeps the model near what it was."""
+    objectives: dict[str, float] = Field(default_factory=dict)
+    """For mse: names of scores that the answers carry, and the weight of each in the one score of the model that is
+    saved, such as {judge: 1.0, classifier: 0.5}; each is learned by an output of its own, standardised."""
 
     @property
     def rows(self) -> str:
@@ -68,10 +75,22 @@ class Reward(TrlTrainer):
             raise RecipeError(
                 f"reward: tuning {self.tuning} cannot be merged into the model that scores; take {', '.join(MERGED)}"
             )
+        if self.objectives and self.loss != "mse":
+            raise RecipeError(f"reward: objectives are learned by loss: mse, and this is {self.loss}; write loss: mse")
+        if self.objectives and not (all(map(isfinite, self.objectives.values())) and any(self.objectives.values())):
+            raise RecipeError("reward: the weights of objectives are finite numbers, and one of them is not 0")
         super().check()
 
+    def plan(self, dataset: Path, seed: int, into: Path | None = None) -> Plan:
+        plan = super().plan(dataset, seed, into)
+        if self.objectives:
+            require_scores(Path(plan.train.file), self.objectives)
+        return plan
+
     def columns(self) -> tuple[str, ...]:
-        return ("prompt", "chosen", "rejected") if self.loss == "pairwise" else ("prompt", "completions", "rewards")
+        if self.loss == "pairwise":
+            return ("prompt", "chosen", "rejected")
+        return ("prompt", "completions", "rewards", *(("scores",) if self.objectives else ()))
 
     def answers_of(self, row: Mapping[str, Any]) -> list[Any]:
         from tuneworks.trainers.groups import answers_of
@@ -81,30 +100,28 @@ class Reward(TrlTrainer):
     def build(self, job: "Job") -> Any:
         from trl.trainer.reward_config import RewardConfig
 
-        from tuneworks.trainers.groups import GroupCollator, grouped, pad_of, without_longer
+        from tuneworks.trainers.groups import GroupCollator, pad_of
         from tuneworks.trainers.reward_model import language_head, reward_model
+        from tuneworks.trainers.reward_rows import reward_rows
         from tuneworks.trainers.reward_trainer import GroupRewardTrainer
 
-        made = reward_model(job.place, job.init, self.model)
+        made = reward_model(job.place, job.init, self.model, max(len(self.objectives), 1))
         args = RewardConfig(**job.arguments)
-        train = without_longer(grouped(job.train, job.tokenizer), args.max_length)
-        test = without_longer(grouped(job.test, job.tokenizer), args.max_length) if job.test is not None else None
-        scale = Scale.of(train) if self.loss == "mse" else Scale()
-        if self.loss == "mse":
-            made.model.config.reward_scale = asdict(
-                scale
-            )  # whoever has the model can tell what rewards its scores mean
+        learned = reward_rows(self, job, args.max_length)
+        if self.loss == "mse":  # whoever has the model can tell what rewards its scores mean
+            made.model.config.reward_scale = learned.told()
         return GroupRewardTrainer(
             loss=self.loss,
             margin=self.margin,
             lm_weight=self.lm_weight,
             head=language_head(made, self.model) if self.lm_weight else None,
-            scale=scale,
+            scale=learned.scale,
+            objectives=learned.objectives,
             model=made.model,
             args=args,
             data_collator=GroupCollator(pad_of(job.tokenizer)),
-            train_dataset=train,
-            eval_dataset=test,
+            train_dataset=learned.train,
+            eval_dataset=learned.test,
             processing_class=job.tokenizer,
             peft_config=None if self.tuning == "full" else tuning_config(self.tuning, self.peft_options()),
         )
@@ -123,8 +140,17 @@ class Reward(TrlTrainer):
         found = evaluate(trl, few, "start")
         loss = found["start_loss"]
         job.say(f"loss before the first step: {loss:.4f}")
-        scale = {"reward_scale": asdict(trl.scale)} if self.loss == "mse" else {}
+        scale = {"reward_scale": trl.model.config.reward_scale} if self.loss == "mse" else {}
         return {"step_zero_loss": loss, "step_zero_rank_loss": found["eval_rank_loss"]} | scale
+
+    def after(self, job: "Job", model: Any) -> dict[str, Any]:
+        if not self.objectives:
+            return {}
+        from tuneworks.trainers.objective_groups import measured_and_folded
+        from tuneworks.trainers.objectives import Objective
+
+        told = model.config.reward_scale
+        return measured_and_folded(job, model, [Objective(name, **told[name]) for name in self.objectives])
 
     def to_save(self, model: Any, job: "Job") -> Any:
         from tuneworks.trainers.reward_model import merged_into_whole

@@ -22,19 +22,26 @@ class RewardModel(NamedTuple):
     """The language model's head (vocabulary, width), frozen; None where it is the model's own embedding, or gone."""
 
 
-def reward_model(place: str, init: Mapping[str, Any], name: str) -> RewardModel:
-    """A reward model of the model in `place`, an adapter there merged; raises InputError where none can be made."""
+def reward_model(place: str, init: Mapping[str, Any], name: str, outputs: int = 1) -> RewardModel:
+    """A reward model of the model in `place`, an adapter there merged; raises InputError where none can be made.
+
+    With several outputs its configuration still says one: TRL refuses others, and one is what they are folded into.
+    """
     if is_adapter(place):
         if PeftConfig.from_pretrained(place).task_type == "SEQ_CLS":
             raise InputError(f"{name} is an adapter of a classifier; merge it into its base and name that")
     else:
         config = AutoConfig.from_pretrained(place)
         if any("SequenceClassification" in kind for kind in config.architectures or []):
+            if outputs > 1:
+                raise InputError(
+                    f"{name} is a reward model of one output; objectives begin from a chat model, name one"
+                )
             return RewardModel(_trained(place, init, config, name), None)
     causal = load_model(place, init, merged=True)
     own = causal.get_output_embeddings().weight
     tied = own is causal.get_input_embeddings().weight
-    return RewardModel(_with_output(causal, name), None if tied else own.detach())
+    return RewardModel(_with_output(causal, name, outputs), None if tied else own.detach())
 
 
 def merged_into_whole(trained: Any, place: str, init: Mapping[str, Any], name: str) -> Any:
@@ -66,11 +73,11 @@ def _trained(place: str, init: Mapping[str, Any], config: Any, name: str) -> Any
     return load_reward_model(place, init)
 
 
-def _with_output(causal: Any, name: str) -> Any:
+def _with_output(causal: Any, name: str, outputs: int) -> Any:
     """The model on the language model's own body, so that no second copy is held; its output is zero, so that every
     answer starts with the same score."""
     config = deepcopy(causal.config)
-    config.num_labels = 1
+    config.num_labels = outputs
     try:
         with torch.device("meta"):
             model = AutoModelForSequenceClassification.from_config(config)
@@ -84,4 +91,5 @@ def _with_output(causal: Any, name: str) -> Any:
             part.to_empty(device=causal.device).to(causal.dtype)
             for weight in part.parameters():
                 torch.nn.init.zeros_(weight)
+    model.config.num_labels = model.num_labels = 1
     return model

@@ -1,5 +1,6 @@
 """TRL's RewardTrainer over groups: every answer of a group in one forward pass, and losses over the whole ranking."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from trl.trainer.reward_trainer import RewardTrainer
 
 from tuneworks.trainers.groups import best_of
 from tuneworks.trainers.log_probabilities import IGNORED
+from tuneworks.trainers.objectives import Objective
 from tuneworks.trainers.rankings import accuracy, bradley_terry, plackett_luce, squared_error
 from tuneworks.trainers.reward import Loss, Scale
 
@@ -26,12 +28,14 @@ class GroupRewardTrainer(RewardTrainer):
         lm_weight: float,
         head: Tensor | None,
         scale: Scale,
+        objectives: Sequence[Objective],
         args: RewardConfig,
         **rest: Any,
     ) -> None:
-        """`head` is for the language-model loss, None for the embedding; by `scale` `mse` standardises rewards."""
+        """`head` is for the language-model loss, None for the embedding; by `scale` `mse` standardises rewards. With
+        `objectives` the model has an output for each, and the groups have targets."""
         self._loss, self._margin, self._lm_weight, self._head = loss, margin, lm_weight, head
-        self.scale = scale
+        self.scale, self._weights = scale, [objective.weight for objective in objectives]
         args.remove_unused_columns = False  # the model's forward pass does not name those of groups
         super().__init__(args=args, **rest)
 
@@ -48,10 +52,16 @@ class GroupRewardTrainer(RewardTrainer):
             use_cache=False,
             output_hidden_states=learns,
         )
-        scores = outputs.logits.squeeze(-1).float()
         sizes = inputs["sizes"].tolist()
-        groups = list(zip(scores.split(sizes), inputs["rewards"].split(sizes), inputs["margin"], strict=True))
-        ranked = torch.stack([self._ranking_loss(*group) for group in groups]).mean()
+        if self._weights:
+            each = outputs.logits.float()
+            scores = each @ torch.tensor(self._weights, device=each.device)
+            of_groups = zip(each.split(sizes), inputs["targets"].split(sizes), strict=True)
+            losses = [squared_error(own, targets) for own, targets in of_groups]
+        else:
+            scores = outputs.logits.squeeze(-1).float()
+            losses = [self._ranking_loss(*group) for group in _split(scores, inputs, sizes)]
+        ranked = torch.stack(losses).mean()
         mode = "train" if model.training else "eval"
         kept = self._metrics[mode]
         loss = ranked
@@ -61,7 +71,8 @@ class GroupRewardTrainer(RewardTrainer):
             kept["lm_loss"].append(spoken.item())
         kept["rank_loss"].append(ranked.item())
         with torch.no_grad():  # one entry a group, so that their mean is that of the groups whatever the batches
-            kept["accuracy"].extend(accuracy(own, rewards) for own, rewards, _ in groups)
+            groups = _split(scores, inputs, sizes)
+            kept["accuracy"].extend(accuracy(own, rewards) for own, rewards, _ in groups if len(rewards.unique()) > 1)
         if mode == "train":
             self._total_train_tokens += int(inputs["attention_mask"].sum())
         kept["num_tokens"] = [self._total_train_tokens]
@@ -88,3 +99,8 @@ class GroupRewardTrainer(RewardTrainer):
             head = self.accelerator.unwrap_model(self.model).get_input_embeddings().weight
         logits = hidden[inside] @ head.to(hidden.device, hidden.dtype).T
         return cross_entropy(logits.float(), wanted[inside])
+
+
+def _split(scores: Tensor, inputs: dict[str, Any], sizes: list[int]) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """(scores, rewards, margin) of each group."""
+    return list(zip(scores.split(sizes), inputs["rewards"].split(sizes), inputs["margin"], strict=True))

@@ -16,13 +16,16 @@ from tuneworks.trainers.failures import cause, smaller
 from tuneworks.trainers.kto import Kto
 from tuneworks.trainers.launch import FAILURE, LOG, STOPPED
 from tuneworks.trainers.plan import Plan
+from tuneworks.trainers.process import Process
 from tuneworks.trainers.quality import Quality
 from tuneworks.trainers.reward import Reward
 from tuneworks.trainers.sft import Sft
 from tuneworks.trainers.stopping import Stopping, end_when_orphaned
 from tuneworks.trainers.trl_trainer import TrlTrainer
 
-KINDS: Mapping[str, type[TrlTrainer]] = {kind.kind: kind for kind in (Sft, Dpo, Kto, Contrast, Quality, Reward)}
+KINDS: Mapping[str, type[TrlTrainer]] = {
+    kind.kind: kind for kind in (Sft, Dpo, Kto, Contrast, Quality, Reward, Process)
+}
 
 
 def main(folder: str, stopping: Stopping) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneworks.factory.errors import RecipeError
+from tuneworks.factory.step_tokens import PROCESS, SIGNS
 from tuneworks.factory.weights import locate
 
 LABELS = 2
@@ -64,3 +65,12 @@ def column(labels: Mapping[int, str], label: str | int | None, model: str) -> in
     if len(found) != 1:
         raise RecipeError(f"the model {model} has no label {label!r}; there are: {listed}")
     return found[0]
+
+
+def require_process(model: str, config: Mapping[str, Any]) -> None:
+    """Raise for a model that never learned to judge steps: it would give numbers all the same."""
+    if config.get(PROCESS) != SIGNS:
+        raise RecipeError(
+            f"the model {model} was not trained to judge steps (its config.json has no {PROCESS}); "
+            "name a folder that the trainer process left"
+        )

@@ -32,6 +32,7 @@ VIEWS = {
     "ranked": "all scored answers, the best first",
     "unpaired": "answers with a label: good or bad",
     "prompts": "prompts alone",
+    "steps": "answers step by step, each step right or wrong",
     "pretraining": "plain text to train on beside the rows",
 }
 

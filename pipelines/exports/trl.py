@@ -20,7 +20,7 @@ def as_it_is(row: Row) -> Row:
 
 
 def trainings(written: Sequence[Exported], model: str) -> Mapping[str, str]:
-    """Ranked answers and prompts alone need a loss or a reward of one's own: they get no configuration."""
+    """Ranked answers, labelled steps and prompts need a loss or a reward of one's own: they get no configuration."""
     files = {f"{FOLDER}/README.md": _card(written)}
     for one, measured in trained(written):
         if one.configuration in COMMANDS:

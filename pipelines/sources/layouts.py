@@ -14,6 +14,8 @@ from tuneworks.factory.formats.layouts import reasoned
 from tuneworks.factory.language import language_of
 from tuneworks.factory.record import PAIR, REWARD, Answer, Fact, Message
 from tuneworks.factory.seeds import task_prompt
+from tuneworks.pipelines.sources.rated import is_rated, rated
+from tuneworks.pipelines.sources.stepwise import is_prm800k, is_stepwise, prm800k, stepwise
 from tuneworks.pipelines.sources.turns import dialogue, is_dialogue, messages, where_they_part
 
 GOOD, BAD = 1.0, 0.0
@@ -45,6 +47,13 @@ def parse(row: object, where: str) -> Iterator[Parsed]:
     if not isinstance(row, dict):
         raise InputError(f"{where} is not an object; write {{...}}")
     held = {str(name): value for name, value in row.items() if value is not None}
+    if is_prm800k(held) or is_stepwise(row):
+        yield _stepwise(held, where)
+        return
+    if is_rated(held):
+        judged = rated(held, where)
+        yield _checked(replace(_asked(held, where), layout="rated", answers=judged.answers, reason=judged.reason))
+        return
     instances = held.pop("instances", None)
     if not ("instruction" in held and isinstance(instances, list) and instances):
         yield _parsed(held, where)
@@ -68,6 +77,18 @@ def _parsed(row: Row, where: str) -> Parsed:
         return _checked(asked)
     prompt, answers, reason = _split(said or [asked.prompt], names)
     return _checked(_labelled(replace(asked, prompt=prompt, answers=answers, reason=reason), row))
+
+
+def _stepwise(row: Row, where: str) -> Parsed:
+    """An answer whose steps are labelled."""
+    if not is_prm800k(row):
+        asked, judged = replace(_asked(row, where), layout="stepwise"), stepwise(row, where)
+    else:
+        question, judged = row["question"], prm800k(row)
+        told = {"finish_reason": row["label"].get("finish_reason"), "reference": question.get("ground_truth_answer")}
+        facts = {name: value for name, value in told.items() if isinstance(value, str)}
+        asked = Parsed("prm800k", [Message("user", _text(question, "problem", where).strip())], facts=facts)
+    return _checked(replace(asked, answers=judged.answers, reason=judged.reason))
 
 
 def _asked(row: Row, where: str) -> Parsed:

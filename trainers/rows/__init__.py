@@ -20,6 +20,7 @@ from tuneworks.trainers.rows.quality import (
 )
 from tuneworks.trainers.rows.ranked import RANKED, ranked_reason, ranked_rows
 from tuneworks.trainers.rows.sft import SFT, sft_reason, sft_rows
+from tuneworks.trainers.rows.steps import STEPS, steps_reason, steps_rows
 from tuneworks.trainers.rows.turns import Row, View
 from tuneworks.trainers.rows.unpaired import UNPAIRED, unpaired_reason, unpaired_rows
 
@@ -30,6 +31,7 @@ __all__ = [
     "QUALITY",
     "RANKED",
     "SFT",
+    "STEPS",
     "UNCONTROLLED_ONE_IN",
     "UNPAIRED",
     "VIEWS",
@@ -47,6 +49,8 @@ __all__ = [
     "ranked_rows",
     "sft_reason",
     "sft_rows",
+    "steps_reason",
+    "steps_rows",
     "uncontrolled",
     "unpaired_reason",
     "unpaired_rows",
@@ -59,5 +63,6 @@ VIEWS: Mapping[str, View] = {
     "ranked": View(RANKED, ranked_rows, ranked_reason),
     "unpaired": View(UNPAIRED, unpaired_rows, unpaired_reason),
     "prompts": View(PROMPTS, prompts_rows, prompts_reason),
+    "steps": View(STEPS, steps_rows, steps_reason),
 }
 """The dataset configurations, by the name of their folder."""

@@ -1,7 +1,6 @@
 """Adapters on frozen weights of 4 and 8 bit, which bitsandbytes makes: QLoRA."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 from tiny_model import build_tiny_model, toy_records, train_here, write_dataset
 
 from tuneworks.factory.errors import InputError, MissingExtra, RecipeError
-from tuneworks.trainers.bits import Bits
+from tuneworks.trainers.bits import Bits, refuse_bits
 from tuneworks.trainers.dpo import Dpo
 from tuneworks.trainers.loading import load_model
 from tuneworks.trainers.merged import merged_folder
@@ -40,10 +39,9 @@ def test_what_cannot_be_is_refused_with_the_reason(trainer: TrlTrainer, words: s
 
 
 def test_without_bitsandbytes_one_sentence_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", [])
     monkeypatch.setattr("tuneworks.trainers.bits.find_spec", lambda _: None)
     with pytest.raises(MissingExtra, match=r"bits: 4 needs the package bitsandbytes.*tuneworks\[quantized\]"):
-        Sft(bits=4).check()
+        refuse_bits(4, "lora", {}, {}, "sft")
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ def test_kill_9_at_three_moments_ends_in_the_same_bytes(tmp_path: Path) -> None:
     for share in (0.2, 0.5, 0.8):
         small_line.killed(killed, share * total, moments)
         assert not (killed / "runs" / "small" / "dataset").exists()
-    assert 0 < small_line.calls(killed)[0] < total
+    assert 0 < small_line.calls(killed)[0] <= total  # the last batch may have been written when the last kill came
     small_line.build(killed)
     assert small_line.dataset(killed) == small_line.dataset(whole)
     assert small_line.calls(killed) == (total, 0)

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from jinja2 import TemplateError
-
 from tuneworks.factory.errors import InputError
 
 Turns = Sequence[Mapping[str, str]]
@@ -45,6 +43,8 @@ def spoken(prompt: Turns, completion: Turns, which: Which, render: Render) -> li
     `all` takes those of the prompt as well, from the first question on. Raises InputError where the template refuses
     the conversation, or does not write an answer after the header that asks for it.
     """
+    from jinja2 import TemplateError
+
     turns = [*prompt, *completion]
     asked = next((at for at, turn in enumerate(turns) if turn["role"] == "user"), 0)
     first = asked if which == "all" else len(prompt)

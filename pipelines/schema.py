@@ -9,7 +9,17 @@ from pydantic.fields import FieldInfo
 
 from tuneworks.factory.plugin import Plugin
 from tuneworks.pipelines import catalog
-from tuneworks.pipelines.recipe import AuditLimits, Holdout, Limits, Mix, Pretraining, Push, Recipe, Source
+from tuneworks.pipelines.recipe import (
+    AuditLimits,
+    Holdout,
+    Limits,
+    Mix,
+    Pretraining,
+    Push,
+    QualityPrompts,
+    Recipe,
+    Source,
+)
 from tuneworks.trainers.rows import VIEWS
 
 
@@ -47,6 +57,7 @@ def _recipe() -> dict[str, Any]:
         "mix": Mix.model_json_schema(),
         "stages": stages,
         "datasets": {"type": "array", "items": {"enum": list(VIEWS)}, "minItems": 1},
+        "quality": QualityPrompts.model_json_schema(),
         "holdout": {"anyOf": [share, Holdout.model_json_schema()]},
         "pretraining": Pretraining.model_json_schema(),
         "train": _list(_specs("trainers")),

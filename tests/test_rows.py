@@ -17,6 +17,7 @@ from tuneworks.trainers.rows import (
     QUALITY,
     SFT,
     VIEWS,
+    Levels,
     controlled,
     preference_reason,
     preference_rows,
@@ -213,7 +214,7 @@ def test_quality_says_a_repeated_text_once() -> None:
 
 def test_the_control_follows_a_system_message() -> None:
     talk = (Message("system", "Be short."), Message("user", "A fish?"))
-    assert controlled(talk, "good") == (Message("system", "Be short.\nGive a good answer."), talk[1])
+    assert controlled(talk, CONTROLS["en"]["good"]) == (Message("system", "Be short.\nGive a good answer."), talk[1])
 
 
 @pytest.mark.parametrize(
@@ -227,7 +228,9 @@ def test_the_control_follows_a_system_message() -> None:
     ],
 )
 def test_the_control_speaks_the_prompts_language(asked: str, control: str) -> None:
-    assert controlled((Message("user", asked),), "bad")[0] == Message("system", control)
+    made = Record.born(asked, answers=[Answer("a", scores={"reward": 1.0}), Answer("b", scores={"reward": 0.0})])
+    rows = quality_rows([made], Levels(uncontrolled=0))
+    assert [row["control"] for row in rows if row["quality"] == "bad"] == [control]
 
 
 def test_one_record_in_ten_keeps_its_prompt_and_only_good_answers() -> None:

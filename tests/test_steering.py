@@ -1,5 +1,6 @@
 """Measuring whether the control steers."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +24,17 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def test_pairs_are_the_records_with_both_qualities(job: Any) -> None:
     from tuneworks.trainers.rows import uncontrolled
-    from tuneworks.trainers.steering import pairs_of
+    from tuneworks.trainers.steering import held_of
 
-    pairs = pairs_of(job.test)
+    pairs = held_of(job)
     assert len(pairs) == sum(not uncontrolled(record) for record in toy_records(12, 100))
     for pair in pairs:
         assert pair.prompts["good"][0]["content"] == "Give a good answer."
         assert pair.prompts["bad"][0]["content"] == "Give a bad answer."
         assert pair.prompts["good"][1:] == pair.prompts["bad"][1:]
         assert [turns[0]["content"] for turns in pair.answers["bad"]] == ["7 3 9"]
-    assert pairs_of(job.test.filter(lambda row: row["quality"] != "bad")) == []
+    alone = replace(job, test=job.test.filter(lambda row: row["quality"] != "bad"))
+    assert held_of(alone) == []
 
 
 def test_the_loss_of_an_answer_does_not_depend_on_its_batch(job: Any) -> None:
@@ -55,15 +57,16 @@ def test_a_reply_does_not_depend_on_its_batch(job: Any) -> None:
     from tuneworks.trainers.steering import replies
 
     model = job.model().eval()
-    prompts = [row["prompt"] for row in job.test.to_list()[:3]]
-    prompts[1] = [{"role": "user", "content": "A prompt that is a good deal longer than the others are."}]
+    turns = [row["prompt"] for row in job.test.to_list()[:3]]
+    turns[1] = [{"role": "user", "content": "A prompt that is a good deal longer than the others are."}]
+    prompts = [job.trainer.asked(job, prompt, "good") for prompt in turns]
     assert replies(prompts, model, job) == [replies([prompt], model, job)[0] for prompt in prompts]
 
 
 def test_an_untrained_model_has_almost_no_gap(job: Any, tmp_path: Path) -> None:
-    from tuneworks.trainers.steering import pairs_of, steering
+    from tuneworks.trainers.steering import held_of, steering
 
-    found = steering(pairs_of(job.test), job.model().eval(), job)
+    found = steering(held_of(job), job.model().eval(), job, job.trainer)
     assert abs(found["gap"]) < 0.05
     assert set(found["nll"]) == {"good_answer", "bad_answer"}
     assert found["answered"] == 8

@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerBase
 
 from tuneworks.trainers.log_probabilities import IGNORED
 from tuneworks.trainers.masks import Masked
-from tuneworks.trainers.spoken import Spoken, Turns, Which, spoken
+from tuneworks.trainers.spoken import Learned, Spoken, Turns, spoken
 
 TRAINED = ("input_ids", "labels")
 """The columns TRL reads."""
@@ -28,7 +28,7 @@ class Labelling:
     """How rows become sequences."""
 
     tokenizer: PreTrainedTokenizerBase
-    turns: Which
+    turns: Learned
     max_length: int | None = None
     """Tokens a sequence may have."""
     kept: tuple[int | None, int | None] = (None, None)
@@ -40,16 +40,20 @@ class Labelling:
         """Columns beside those TRL reads: `in_loss`, how many of its tokens are; `length`, of the whole sequence;
         `one_turn`, whether the conversation has others for its other turns."""
 
-        def batch(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
-            turns = zip(columns["prompt"], columns["completion"], strict=True)
-            return self.columns([(prompt, completion, self.turns) for prompt, completion in turns])
+        return rows.map(self.batch, batched=True, batch_size=BATCH, remove_columns=rows.column_names)
 
-        return rows.map(batch, batched=True, batch_size=BATCH, remove_columns=rows.column_names)
+    def batch(self, columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+        """Of a batch of rows, by column."""
+        turns = zip(columns["prompt"], columns["completion"], strict=True)
+        return self.columns([(prompt, completion, self.turns) for prompt, completion in turns])
 
-    def columns(self, rows: Sequence[tuple[Turns, Turns, Which]]) -> dict[str, list[Any]]:
+    def columns(self, rows: Sequence[tuple[Turns, Turns, Learned]]) -> dict[str, list[Any]]:
         render = renderer(self.tokenizer)
         each = [spoken(prompt, completion, turns, render) for prompt, completion, turns in rows]
         found = tokenised([sequence for row in each for sequence in row], self.tokenizer)
+        return self.labelled(found, [len(row) > 1 for row in each for _ in row])
+
+    def labelled(self, found: Sequence[Masked], one_turn: list[bool]) -> dict[str, list[Any]]:
         kept = slice(*self.kept)
         labels = [
             [token if inside or self.everything else IGNORED for token, inside in zip(*one, strict=True)][kept]
@@ -60,7 +64,7 @@ class Labelling:
             "labels": labels,
             "in_loss": [len(one) - one.count(IGNORED) for one in labels],
             "length": [len(one.tokens) for one in found],
-            "one_turn": [len(row) > 1 for row in each for _ in row],
+            "one_turn": one_turn,
         }
 
 

@@ -14,6 +14,7 @@ from tuneworks.trainers.trl_trainer import TrlTrainer, Tuning
 
 if TYPE_CHECKING:
     from tuneworks.trainers.job import Job
+    from tuneworks.trainers.labelled import Labelling
     from tuneworks.trainers.masks import Counted, Masked
 
 TEMPLATES = (".jinja", ".j2")
@@ -78,17 +79,31 @@ class Sft(TrlTrainer):
         from trl.trainer.sft_config import SFTConfig
 
         from tuneworks.trainers.mixture import mixed
-        from tuneworks.trainers.sft_trainer import MixtureTrainer, labelling
+        from tuneworks.trainers.sft_trainer import MixtureTrainer
 
         args = SFTConfig(**job.arguments)
-        mixture = mixed(job.train, job.test, job.plan, labelling(job, args, self.turns), self.replay, self.pretraining)
+        mixture = mixed(job.train, job.test, job.plan, self.labelling(job, args), self.replay, self.pretraining)
         return MixtureTrainer(
             mixture=mixture,
-            model=job.model(),
+            model=self.begun(job),
             args=args,
             processing_class=job.tokenizer,
-            peft_config=job.peft_config(len(mixture.train)),
+            peft_config=self.adapter(job, len(mixture.train)),
         )
+
+    def labelling(self, job: "Job", args: Any) -> "Labelling":
+        """How rows become tokens and labels."""
+        from tuneworks.trainers.sft_trainer import labelling
+
+        return labelling(job, args, self.turns)
+
+    def begun(self, job: "Job") -> Any:
+        """The model as it is before the first step."""
+        return job.model()
+
+    def adapter(self, job: "Job", rows: int) -> Any:
+        """PEFT's configuration for so many rows, or None."""
+        return job.peft_config(rows)
 
     def masked(self, job: "Job", trl: Any) -> "Iterator[Masked]":
         from tuneworks.trainers.masks import sft_masked

@@ -17,6 +17,9 @@ Turns = Sequence[Mapping[str, str]]
 
 Which = Literal["all", "last"]
 
+Learned = Which | int
+"""The assistant's turns that are learned: all, the last one, or so many of the last ones."""
+
 THOUGHT = "</think>"
 """What stands before this, templates write in ways of their own."""
 
@@ -37,18 +40,19 @@ class Spoken:
         return [(text, inside) for text, inside in cut if text]
 
 
-def spoken(prompt: Turns, completion: Turns, which: Which, render: Render) -> list[Spoken]:
+def spoken(prompt: Turns, completion: Turns, which: Learned, render: Render) -> list[Spoken]:
     """The assistant's turns of a conversation: one sequence, or one for each turn where the template needs it.
 
-    `all` takes those of the prompt as well, from the first question on. Raises InputError where the template refuses
-    the conversation, or does not write an answer after the header that asks for it.
+    All but `last` take those of the prompt as well, from the first question on. Raises InputError where the template
+    refuses the conversation, or does not write an answer after the header that asks for it.
     """
     from jinja2 import TemplateError
 
     turns = [*prompt, *completion]
     asked = next((at for at, turn in enumerate(turns) if turn["role"] == "user"), 0)
-    first = asked if which == "all" else len(prompt)
+    first = len(prompt) if which == "last" else asked
     answers = [at for at in range(first, len(turns)) if turns[at]["role"] == "assistant"]
+    answers = answers[-which:] if isinstance(which, int) else answers
     if not answers:
         raise InputError("a row has no turn of an assistant to learn; write role: assistant in its completion")
     try:

@@ -1,98 +1,137 @@
-"""Does the control steer? Held-out answers scored and prompts answered under both controls.
+"""Does the control steer? Held-out answers scored and prompts answered under every control.
 
-The one number is `gap`: how much likelier, in nats per token, a good answer is when a good one is asked
-for than when a bad one is. A model that ignores the control has a gap of 0.
+The one number is `gap`: how much likelier, in nats per token, an answer of the best quality is when that is asked for
+than when the worst is. A model that ignores the control has a gap of 0.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from datasets import Dataset
 
+from tuneworks.trainers.held import Held, Turns
 from tuneworks.trainers.job import Job
-from tuneworks.trainers.masks import encode
-from tuneworks.trainers.rows import Quality
+from tuneworks.trainers.rewarded import rewarded
+from tuneworks.trainers.rows import controlled, messages, ordered, turns, without_control
 
-QUALITIES: tuple[Quality, Quality] = ("good", "bad")
+if TYPE_CHECKING:
+    from tuneworks.trainers.quality import Quality
 
 SCORED = 32
 """Most held-out records that are scored."""
 
 ANSWERED = 8
-"""Most held-out prompts that are answered under both controls."""
+"""Most held-out prompts that are answered under two controls; where a reward scores answers, as many as are scored."""
 
 NEW_TOKENS = 64
 BATCH = 4
 
-Turns = list[dict[str, str]]
+Table = Mapping[str, Mapping[str, float]]
+"""Loss by the quality of the answer, then by the one asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A held-out record: its prompt under either control, and its answers of either quality."""
-
-    prompts: Mapping[Quality, Turns]
-    answers: Mapping[Quality, Sequence[Turns]]
-
-
-def pairs_of(rows: Dataset) -> list[Pair]:
-    """The records of quality rows that have a row of either quality, in their order."""
-    found: dict[str, dict[Quality, list[dict[str, Any]]]] = {}
-    for row in rows:
-        if row["quality"] in QUALITIES:
-            found.setdefault(row["id"], {"good": [], "bad": []})[row["quality"]].append(row)
-    return [
-        Pair(
-            {quality: rows[quality][0]["prompt"] for quality in QUALITIES},
-            {quality: [row["completion"] for row in rows[quality]] for quality in QUALITIES},
-        )
-        for rows in found.values()
-        if rows["good"] and rows["bad"]
-    ]
+def texts_of(rows: Dataset) -> dict[str, dict[str, str]]:
+    """The control of each quality, by language."""
+    found: dict[str, dict[str, str]] = {}
+    for quality, text in zip(rows["quality"], rows["control"], strict=True):
+        if quality in ordered([quality]):
+            found.setdefault(_language(text), {})[quality] = text
+    return found
 
 
-def steering(pairs: Sequence[Pair], model: Any, job: Job) -> dict[str, Any]:
+def _language(text: str) -> str:
+    return "zh" if any("\u3400" <= c <= "\u9fff" for c in text) else "en"
+
+
+def held_of(job: Job) -> list[Held]:
+    """The held-out records that have answers of two qualities, in their order."""
+    assert job.test is not None
+    texts, records = texts_of(job.train), dict[str, dict[str, list[dict[str, Any]]]]()
+    for row in job.test:
+        if ordered([row["quality"]]):
+            records.setdefault(row["id"], {}).setdefault(row["quality"], []).append(row)
+    token = getattr(job.trainer, "control", "text") == "token"
+    return [_held(rows, texts, token) for rows in records.values() if len(rows) > 1]
+
+
+def _held(rows: Mapping[str, list[dict[str, Any]]], texts: Mapping[str, Mapping[str, str]], token: bool) -> Held:
+    first = next(iter(rows.values()))[0]
+    plain = without_control(first["prompt"], first["control"])
+    asked = texts[_language(first["control"])]
+    prompts = {label: plain if token else _asking(plain, text) for label, text in asked.items()}
+    return Held(prompts, {label: [row["completion"] for row in same] for label, same in rows.items()})
+
+
+def _asking(plain: Turns, text: str) -> Turns:
+    return turns(controlled(messages(plain), text))
+
+
+def steering(held: Sequence[Held], model: Any, job: Job, trainer: "Quality") -> dict[str, Any]:
     """Metrics; the answers themselves go to samples.txt."""
-    table = nll_table(pairs[:SCORED], model, job)
-    gap = table["good"]["bad"] - table["good"]["good"]
-    asked = pairs[:ANSWERED]
-    answers = replies([pair.prompts[quality] for quality in QUALITIES for pair in asked], model, job)
-    said = {"good": answers[: len(asked)], "bad": answers[len(asked) :]}
-    differ = [good != bad for good, bad in zip(said["good"], said["bad"], strict=True)]
-    write_samples(pairs, said, job)
-    job.say(
-        f"held-out: a good answer is {gap:+.3f} nats a token likelier when asked for; "
-        f"{sum(differ)} of {len(differ)} greedy answers change with the control"
+    labels = trainer.labels(job)
+    worst, best = labels[0], labels[-1]
+    table = nll_table(held[:SCORED], labels, model, job, trainer)
+    for line in lines(table):
+        job.say(line)
+    asked = held[: SCORED if trainer.reward else ANSWERED]
+    said = {
+        label: replies([trainer.asked(job, one.prompts[label], label) for one in asked], model, job)
+        for label in (best, worst)
+    }
+    differ = [good != bad for good, bad in zip(said[best], said[worst], strict=True)]
+    write_samples(asked, said, job)
+    gap = table[best][worst] - table[best][best] if best in table else None
+    likelier = (
+        "no held-out answer is of the best quality"
+        if gap is None
+        else (f"a {_adjective(best)} answer is {gap:+.3f} nats a token likelier when asked for")
     )
+    job.say(f"held-out: {likelier}; {sum(differ)} of {len(differ)} greedy answers change with the control")
+    scores = {"reward": rewarded(asked, said, job, trainer.reward)} if trainer.reward else {}
     return {
-        "records": len(pairs[:SCORED]),
+        "records": len(held[:SCORED]),
         "nll": {
             f"{answer}_answer": {f"{control}_control": nll for control, nll in row.items()}
             for answer, row in table.items()
         },
         "gap": gap,
+        "diagonal_wins": all(row[answer] == min(row.values()) for answer, row in table.items()),
         "answered": len(differ),
         "answers_that_differ": fmean(differ),
+        **scores,
     }
 
 
-def nll_table(pairs: Sequence[Pair], model: Any, job: Job) -> dict[Quality, dict[Quality, float]]:
+def _adjective(label: str) -> str:
+    return label if label in ("good", "bad") else f"level {label}"
+
+
+def lines(table: Table) -> Iterator[str]:
+    """The table as text: a line an answer's quality, a column a control."""
+    controls = list(next(iter(table.values())))
+    yield "held-out loss of answers, by what was asked for:"
+    yield "  " + "answer".ljust(10) + "".join(f"{control:>9}" for control in controls)
+    for answer, row in table.items():
+        yield "  " + answer.ljust(10) + "".join(f"{row[control]:9.4f}" for control in controls)
+
+
+def nll_table(held: Sequence[Held], labels: Sequence[str], model: Any, job: Job, trainer: "Quality") -> Table:
     """table[quality of the answer][quality asked for]: mean over records of the mean NLL per token."""
-    cells = [(pair, answer, control) for pair in pairs for answer in QUALITIES for control in QUALITIES]
+    cells = [(one, answer, control) for one in held for answer in one.answers for control in labels]
     sequences = [
-        encode(job.tokenizer, pair.prompts[control], completion)
-        for pair, answer, control in cells
-        for completion in pair.answers[answer]
+        trainer.encoded(job, one.prompts[control], completion, control)
+        for one, answer, control in cells
+        for completion in one.answers[answer]
     ]
     scores = nlls(sequences, model, job)
-    table: dict[Quality, dict[Quality, list[float]]] = {q: {"good": [], "bad": []} for q in QUALITIES}
-    for pair, answer, control in cells:
-        table[answer][control].append(fmean(islice(scores, len(pair.answers[answer]))))
-    return {answer: {control: fmean(row[control]) for control in QUALITIES} for answer, row in table.items()}
+    table: dict[str, dict[str, list[float]]] = {}
+    for one, answer, control in cells:
+        mean = fmean(islice(scores, len(one.answers[answer])))
+        table.setdefault(answer, {}).setdefault(control, []).append(mean)
+    return {answer: {control: fmean(table[answer][control]) for control in labels} for answer in ordered(table)}
 
 
 @torch.inference_mode()
@@ -116,11 +155,18 @@ def nlls(sequences: Sequence[tuple[list[int], int]], model: Any, job: Job) -> It
 
 
 @torch.inference_mode()
-def replies(prompts: Sequence[Turns], model: Any, job: Job) -> list[str]:
-    """Greedy answers, of up to NEW_TOKENS tokens each."""
+def replies(prompts: Sequence[str], model: Any, job: Job) -> list[str]:
+    """Greedy answers to rendered prompts, of up to NEW_TOKENS tokens each."""
+    return [
+        text for at in range(0, len(prompts), ANSWERED) for text in _replies(prompts[at : at + ANSWERED], model, job)
+    ]
+
+
+def _replies(prompts: Sequence[str], model: Any, job: Job) -> list[str]:
     tokenizer = job.tokenizer
-    texts: Any = tokenizer.apply_chat_template(list(prompts), add_generation_prompt=True, tokenize=False)
-    inputs = tokenizer(texts, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt")
+    inputs: Any = tokenizer(
+        list(prompts), add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt"
+    )
     with autocast(job):
         out = model.generate(
             **inputs.to(model.device),
@@ -137,9 +183,11 @@ def autocast(job: Job) -> torch.autocast:
     return torch.autocast(job.device, dtype=torch.bfloat16, enabled=bool(job.arguments.get("bf16")))
 
 
-def write_samples(pairs: Sequence[Pair], said: Mapping[str, Sequence[str]], job: Job) -> None:
+def write_samples(held: Sequence[Held], said: Mapping[str, Sequence[str]], job: Job) -> None:
+    (best, high), (worst, low) = said.items()
     blocks = [
-        f"PROMPT\n{pair.prompts['good'][-1]['content']}\n\nASKED FOR GOOD\n{good}\n\nASKED FOR BAD\n{bad}\n"
-        for pair, good, bad in zip(pairs, said["good"], said["bad"], strict=False)
+        f"PROMPT\n{one.prompts[best][-1]['content']}\n\nASKED FOR {best.upper()}\n{good}\n\n"
+        f"ASKED FOR {worst.upper()}\n{bad}\n"
+        for one, good, bad in zip(held, high, low, strict=True)
     ]
     (job.into / "samples.txt").write_text(("\n" + "-" * 60 + "\n\n").join(blocks), encoding="utf-8")

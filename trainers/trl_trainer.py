@@ -16,6 +16,7 @@ from tuneworks.trainers.checkpoints import clear
 from tuneworks.trainers.failures import smaller
 from tuneworks.trainers.launch import launch
 from tuneworks.trainers.loading import is_adapter, load_model
+from tuneworks.trainers.nested import packed
 from tuneworks.trainers.peft_options import refuse_options
 from tuneworks.trainers.plan import Plan, begun_from, is_trained, splits, weights_of
 from tuneworks.trainers.trainer import Trainer, silent
@@ -101,7 +102,7 @@ class TrlTrainer(Trainer):
     def plan(self, dataset: Path, seed: int, into: Path | None = None) -> Plan:
         """Raises InputError when the rows are missing or have other columns. What it follows is beside `into`."""
         train, test = splits(dataset, self.rows, self.columns(), self.split)
-        options = self.model_dump(mode="json")
+        options = packed(self)
         if self.follows is None:
             return Plan(self.kind, options, seed, train, test, weights_of(self.model))
         if into is None:

@@ -15,6 +15,7 @@ from tuneworks.trainers.dpo import Dpo
 from tuneworks.trainers.failures import cause, smaller
 from tuneworks.trainers.kto import Kto
 from tuneworks.trainers.launch import FAILURE, LOG, STOPPED
+from tuneworks.trainers.nested import unpacked
 from tuneworks.trainers.plan import Plan
 from tuneworks.trainers.process import Process
 from tuneworks.trainers.quality import Quality
@@ -46,7 +47,7 @@ def main(folder: str, stopping: Stopping) -> int:
 def work(plan: Plan, into: Path, stopping: Stopping) -> None:
     from tuneworks.trainers.session import train
 
-    train(KINDS[plan.kind](**plan.options), plan, into, say, stopping)
+    train(KINDS[plan.kind](**unpacked(plan.options)), plan, into, say, stopping)
 
 
 def say(line: str) -> None:

@@ -16,13 +16,14 @@ import polars as pl
 from tuneworks.factory.dice import Dice
 from tuneworks.factory.record import Record, from_table, to_table
 from tuneworks.pipelines.dataset.card import CARD, plain_card
+from tuneworks.pipelines.dataset.levels import described, levels_of
 from tuneworks.pipelines.dataset.manifest import write_manifest
 from tuneworks.pipelines.dataset.membership import Mask, held_out, members
 from tuneworks.pipelines.dataset.pretraining import PRETRAINING, Texts, write_texts
 from tuneworks.pipelines.dataset.sides import LEFT_OUT, TRAIN, sides
 from tuneworks.pipelines.recipe import Recipe
 from tuneworks.trainers.plan import PHASES
-from tuneworks.trainers.rows import VIEWS, View
+from tuneworks.trainers.rows import VIEWS, View, quality_view
 
 Rows = dict[str, dict[str, int]]
 """Rows by configuration and split."""
@@ -51,7 +52,11 @@ def write_dataset(
     side = sides(table, recipe.holdout.model_dump(), Dice(recipe.seed, "holdout"))
     sources = table.select("source").collect()["source"]
     splits = members(side, sources, recipe.mix.phases, Dice(recipe.seed, "phases"))
-    rows = _write_views(table, splits, recipe.datasets, half)
+    views = dict(VIEWS)
+    if "quality" in recipe.datasets:
+        levels = levels_of(table, recipe.quality, (side == TRAIN).to_numpy())
+        views["quality"], facts["quality"] = quality_view(levels), described(levels)
+    rows = _write_views(table, splits, {name: views[name] for name in recipe.datasets}, half)
     if recipe.mix.phases:
         ids = table.select("id").collect()["id"]
         held = {name: ids.filter(mask).to_list() for name, mask in held_out(side, sources, recipe.mix.phases).items()}
@@ -73,18 +78,18 @@ def _carried(recipe: Recipe, documents: pl.LazyFrame, table: pl.LazyFrame, train
     return write_texts(documents, table, trained, recipe.pretraining.share, recipe.mix.tokenizer, dice, into)
 
 
-def _write_views(table: pl.LazyFrame, splits: Mapping[str, Mask], names: Sequence[str], folder: Path) -> Rows:
+def _write_views(table: pl.LazyFrame, splits: Mapping[str, Mask], views: Mapping[str, View], folder: Path) -> Rows:
     """Slice by slice, each a file; then the slices of a split are put together. A split without rows leaves no file,
     for an empty one would break its readers."""
     height = len(next(iter(splits.values())))
-    rows: Rows = {name: dict.fromkeys(splits, 0) for name in names}
+    rows: Rows = {name: dict.fromkeys(splits, 0) for name in views}
     parts = folder / "parts"
     for at in range(0, height, SLICE):
         records = from_table(table.slice(at, SLICE).collect())
         for split, mask in splits.items():
             chosen = [r for r, taken in zip(records, mask[at : at + SLICE], strict=True) if taken]
-            for name in names:
-                rows[name][split] += _write(VIEWS[name], chosen, parts / name / split / f"{at:012d}.parquet")
+            for name, view in views.items():
+                rows[name][split] += _write(view, chosen, parts / name / split / f"{at:012d}.parquet")
     for name, counts in rows.items():
         for split in (split for split, count in counts.items() if count):
             (folder / name).mkdir(exist_ok=True)

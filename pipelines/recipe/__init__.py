@@ -10,7 +10,7 @@ from tuneworks.pipelines.recipe.reading import (
     recipe_path,
 )
 from tuneworks.pipelines.recipe.recipe import DATASETS, Recipe
-from tuneworks.pipelines.recipe.sections import Holdout, Limits, Pretraining, Push, Source, Stage
+from tuneworks.pipelines.recipe.sections import Holdout, Limits, Pretraining, Push, QualityPrompts, Source, Stage
 from tuneworks.pipelines.recipe.writing import decides, with_limits, written
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Mix",
     "Pretraining",
     "Push",
+    "QualityPrompts",
     "Recipe",
     "Source",
     "Stage",

@@ -11,7 +11,7 @@ from tuneworks.filters.perplexity import Perplexity
 from tuneworks.pipelines.audit.limits import AuditLimits
 from tuneworks.pipelines.catalog import nearest
 from tuneworks.pipelines.mixing.options import Mix
-from tuneworks.pipelines.recipe.sections import Holdout, Limits, Pretraining, Push, Source, Stage
+from tuneworks.pipelines.recipe.sections import Holdout, Limits, Pretraining, Push, QualityPrompts, Source, Stage
 from tuneworks.pipelines.recipe.trainings import check_mixtures, check_order
 from tuneworks.pipelines.section import Section
 from tuneworks.trainers.rows import VIEWS
@@ -38,6 +38,8 @@ class Recipe(Section):
     """Generators and filters over the mixture, in order."""
     datasets: tuple[str, ...] = Field(default=DATASETS, min_length=1)
     """Which configurations are written under dataset/: sft, preference, quality, ranked, unpaired, prompts."""
+    quality: QualityPrompts = QualityPrompts()
+    """How `quality` tells answers apart and asks for them: levels, phrasing, uncontrolled, hindsight."""
     holdout: Holdout = Holdout()
     """Share of the records kept for the test split, or {test: 0.1, validation: 0.05}; a record and what gives it away
     stay on one side."""

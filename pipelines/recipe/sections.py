@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from tuneworks.factory.generator import Generator
 from tuneworks.filters.filter import Filter
 from tuneworks.pipelines.section import Section
+from tuneworks.trainers.rows.controls import Phrasing
 
 Stage = Generator | Filter
 
@@ -74,6 +75,26 @@ class Pretraining(Section):
     """Whose records are the texts: a source of documents. It is not mixed with the others."""
     share: float = Field(default=0.05, gt=0, lt=1)
     """Share of all training tokens, those of `sft` and the texts, that are texts."""
+
+
+class QualityPrompts(Section):
+    """How `quality` tells answers apart, and asks for them."""
+
+    levels: int = Field(default=2, ge=2, le=10)
+    """2: good and bad, above and below the mean reward of the record's own answers. More: quantiles of all rewards of
+    the same kind of task."""
+    phrasing: Phrasing = "good_bad"
+    """How an answer is asked for: as good or bad, by its `rank` among the levels, or by the `reward` it would get."""
+    uncontrolled: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the records that are asked for nothing and keep their best answers alone."""
+    hindsight: bool = False
+    """Besides, the best and the worst answer of a record in one conversation, both learned (Chain of Hindsight)."""
+
+    @model_validator(mode="after")
+    def _levels_have_words(self) -> Self:
+        if self.levels > 2 and self.phrasing == "good_bad":
+            raise ValueError(f"good and bad are two levels, not {self.levels}; write phrasing: rank, or reward")
+        return self
 
 
 class Holdout(Section):

@@ -5,15 +5,16 @@ record gave no row.
 """
 
 from collections.abc import Mapping
+from functools import partial
 
+from tuneworks.trainers.rows.controls import CONTROLS, control, controlled, ordered, without_control
 from tuneworks.trainers.rows.preference import PREFERENCE, preference_reason, preference_rows
 from tuneworks.trainers.rows.prompts import PROMPTS, prompts_reason, prompts_rows
 from tuneworks.trainers.rows.quality import (
-    CONTROLS,
+    NONE,
     QUALITY,
-    UNCONTROLLED_ONE_IN,
-    Quality,
-    controlled,
+    Levels,
+    answers_learned,
     quality_reason,
     quality_rows,
     uncontrolled,
@@ -21,40 +22,52 @@ from tuneworks.trainers.rows.quality import (
 from tuneworks.trainers.rows.ranked import RANKED, ranked_reason, ranked_rows
 from tuneworks.trainers.rows.sft import SFT, sft_reason, sft_rows
 from tuneworks.trainers.rows.steps import STEPS, steps_reason, steps_rows
-from tuneworks.trainers.rows.turns import Row, View
+from tuneworks.trainers.rows.turns import Row, View, messages, turns
 from tuneworks.trainers.rows.unpaired import UNPAIRED, unpaired_reason, unpaired_rows
 
 __all__ = [
     "CONTROLS",
+    "NONE",
     "PREFERENCE",
     "PROMPTS",
     "QUALITY",
     "RANKED",
     "SFT",
     "STEPS",
-    "UNCONTROLLED_ONE_IN",
     "UNPAIRED",
     "VIEWS",
-    "Quality",
+    "Levels",
     "Row",
     "View",
+    "answers_learned",
+    "control",
     "controlled",
+    "messages",
+    "ordered",
     "preference_reason",
     "preference_rows",
     "prompts_reason",
     "prompts_rows",
     "quality_reason",
     "quality_rows",
+    "quality_view",
     "ranked_reason",
     "ranked_rows",
     "sft_reason",
     "sft_rows",
     "steps_reason",
     "steps_rows",
+    "turns",
     "uncontrolled",
     "unpaired_reason",
     "unpaired_rows",
+    "without_control",
 ]
+
+
+def quality_view(levels: Levels) -> View:
+    return View(QUALITY, partial(quality_rows, levels=levels), partial(quality_reason, levels=levels))
+
 
 VIEWS: Mapping[str, View] = {
     "sft": View(SFT, sft_rows, sft_reason),

@@ -4,7 +4,7 @@ An answer counts when it has text; its score is the finite number called "reward
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,11 @@ def prompt_reason(record: Record) -> str | None:
     if last is None or last.role != "user" or not last.content.strip():
         return "its prompt does not end in a user message with text"
     return None
+
+
+def messages(turns: Iterable[Mapping[str, Any]]) -> tuple[Message, ...]:
+    """The other way round of `turns`."""
+    return tuple(Message(**turn) for turn in turns)
 
 
 def turns(prompt: Iterable[Message]) -> list[dict[str, str]]:

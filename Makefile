@@ -16,7 +16,7 @@ demo: .venv/demo
 	$(BIN)/tuneworks build quickstart
 
 test: .venv/dev .venv/vllm .venv/browser .venv/consumers
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: lint types test
 

@@ -8,7 +8,7 @@ import typer
 
 from tuneworks import __version__
 from tuneworks.factory.errors import TuneworksError
-from tuneworks.pipelines.cli import building, looking, proving, publishing, reference
+from tuneworks.pipelines.cli import building, evaluating, looking, proving, publishing, reference
 from tuneworks.pipelines.cli.terminal import USER_ERROR, console, problems
 
 app = typer.Typer(
@@ -39,6 +39,7 @@ app.command("build")(building.build_recipe)
 app.command("plan")(building.plan)
 app.command("train")(building.train)
 app.command("prove")(proving.prove)
+app.command("evaluate")(evaluating.evaluate)
 app.command("look")(looking.look)
 app.command("report")(looking.report)
 app.command("journal")(looking.journal)

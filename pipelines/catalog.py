@@ -58,8 +58,10 @@ from tuneworks.filters.wording.truncated import Truncated
 from tuneworks.trainers.contrast import Contrast
 from tuneworks.trainers.dpo import Dpo
 from tuneworks.trainers.kto import Kto
+from tuneworks.trainers.online import Grpo, Rloo
 from tuneworks.trainers.process import Process
 from tuneworks.trainers.quality import Quality
+from tuneworks.trainers.rejection_sampling import RejectionSampling
 from tuneworks.trainers.reward import Reward
 from tuneworks.trainers.sft import Sft
 
@@ -103,7 +105,7 @@ BUILT_IN: Mapping[str, tuple[type[Plugin], ...]] = {
         Cap,
         Diversity,
     ),
-    "trainers": (Sft, Dpo, Kto, Contrast, Quality, Reward, Process),
+    "trainers": (Sft, Dpo, Kto, Contrast, Quality, Reward, Process, RejectionSampling, Grpo, Rloo),
 }
 
 STAGES = ("generators", "filters")

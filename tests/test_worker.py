@@ -12,7 +12,9 @@ from tuneworks.trainers.worker import KINDS, main
 
 
 def test_the_worker_knows_the_built_in_kinds() -> None:
-    assert sorted(KINDS) == ["contrast", "dpo", "kto", "process", "quality", "reward", "sft"]
+    assert sorted(KINDS) == [
+        *("contrast", "dpo", "grpo", "kto", "process", "quality", "rejection_sampling", "reward", "rloo", "sft")
+    ]
 
 
 @pytest.mark.real

@@ -23,6 +23,8 @@ SOURCES: Mapping[str, str] = {
     "DPOConfig": "trl/trainer/dpo_config.py",
     "KTOConfig": "trl/trainer/kto_config.py",
     "RewardConfig": "trl/trainer/reward_config.py",
+    "GRPOConfig": "trl/trainer/grpo_config.py",
+    "RLOOConfig": "trl/trainer/rloo_config.py",
     "_BaseConfig": "trl/trainer/base_config.py",
     "TrainingArguments": "transformers/training_args.py",
     "LoraConfig": "peft/tuners/lora/config.py",

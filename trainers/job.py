@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from tuneworks.factory.engines.decoding import device_and_dtype
 from tuneworks.factory.weights import Say, prepare
+from tuneworks.trainers.arguments import known_names
 from tuneworks.trainers.bits import trained_over
 from tuneworks.trainers.checkpoints import KEPT
 from tuneworks.trainers.loading import is_adapter, load_model, load_tokenizer
@@ -107,7 +108,7 @@ def defaults(trainer: TrlTrainer, plan: Plan, device: str, dtype: torch.dtype) -
         "learning_rate": learning_rate(trainer.tuning, trainer.learning_rate),
         "per_device_train_batch_size": trainer.cpu_batch if device == "cpu" else 8,
         "per_device_eval_batch_size": 2 if device == "cpu" else 8,
-        "max_length": 1024,
+        **({"max_length": 1024} if "max_length" in known_names(trainer.config) else {}),
         "bf16": bf16,
         "use_cpu": device == "cpu",
         "gradient_checkpointing": device != "cpu" and trainer.tuning != "prefix",
@@ -118,6 +119,7 @@ def defaults(trainer: TrlTrainer, plan: Plan, device: str, dtype: torch.dtype) -
         "disable_tqdm": True,
         "logging_nan_inf_filter": False,  # it would show a broken loss as the last good one
         "seed": plan.seed,
+        **trainer.own_arguments(),
     }
     steps = planned_steps(ours | written, plan.train.rows)
     return ours | {"logging_steps": 1 if steps <= LOG_EACH_STEP else 10}
@@ -135,8 +137,9 @@ def evaluate(trl: Any, rows: Dataset | None = None, prefix: str = "eval") -> dic
 
 
 def planned_steps(arguments: Mapping[str, Any], rows: int) -> int:
-    """How many optimizer steps the arguments ask for, before packing."""
+    """How many optimizer steps the arguments ask for, before packing; each answer that is written to a row counts."""
     if arguments.get("max_steps", -1) > 0:
         return int(arguments["max_steps"])
+    rows *= int(arguments.get("num_generations", 1))
     batch = arguments["per_device_train_batch_size"] * arguments.get("gradient_accumulation_steps", 1)
     return math.ceil(math.ceil(rows / int(batch)) * float(arguments.get("num_train_epochs", 3)))

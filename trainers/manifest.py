@@ -17,7 +17,7 @@ from tuneworks.trainers.tuning import options_of
 PACKAGES = ("torch", "transformers", "trl", "peft", "datasets")
 
 
-def manifest(job: Job, masks: MaskReport, dtype: str) -> dict[str, Any]:
+def manifest(job: Job, masks: MaskReport | None, dtype: str) -> dict[str, Any]:
     """`dtype` is the weights'; the arithmetic's is among the arguments (bf16, fp16)."""
     plan = job.plan
     packages = (*PACKAGES, *(["bitsandbytes"] if job.trainer.bits else []))
@@ -37,15 +37,22 @@ def manifest(job: Job, masks: MaskReport, dtype: str) -> dict[str, Any]:
             for split, found in (("train", plan.train), ("test", plan.test), ("pretraining", plan.texts))
             if isinstance(found, Split)
         },
+        **(_learned(masks) if masks is not None else {}),
+        "device": job.device,
+        "dtype": dtype,
+        "versions": {"tuneworks": __version__} | {package: version(package) for package in packages},
+    }
+
+
+def _learned(masks: MaskReport) -> dict[str, Any]:
+    parts = {"tokens_in_loss_by_part": dict(masks.parts)} if masks.parts else {}
+    return {
         "rows": masks.rows,
         "rows_truncated": masks.cut,
         "rows_dropped": masks.dropped,
         "tokens": masks.tokens,
         "tokens_in_loss": masks.in_loss,
-        **({"tokens_in_loss_by_part": dict(masks.parts)} if masks.parts else {}),
-        "device": job.device,
-        "dtype": dtype,
-        "versions": {"tuneworks": __version__} | {package: version(package) for package in packages},
+        **parts,
     }
 
 

@@ -40,7 +40,8 @@ class Progress(TrainerCallback):
         if not math.isfinite(float(loss)):
             raise TuneworksError(lost(f"loss at step {step} is {loss}, so the weights are lost", args, self._into))
         pace = (time.monotonic() - self._began) / max(step - self._first, 1)
-        self._say(f"step {step} of {state.max_steps}: loss {float(loss):.4f}, {pace:.1f} s a step")
+        reward = f", reward {float(logs['reward']):.3f}" if logs and "reward" in logs else ""
+        self._say(f"step {step} of {state.max_steps}: loss {float(loss):.4f}{reward}, {pace:.1f} s a step")
 
 
 def lost(what: str, args: TrainingArguments, into: Path) -> str:

@@ -1,16 +1,15 @@
 """Quality-conditioned fine-tuning: the model learns good and bad answers, and when to give which."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import ValidationInfo, field_validator, model_validator
 
 from tuneworks.factory.errors import InputError, RecipeError
-from tuneworks.factory.judge import Judge
-from tuneworks.factory.plugin import Plugin
 from tuneworks.factory.reward import Reward
 from tuneworks.factory.weights import locate
+from tuneworks.trainers.computed_rewards import refuse_judges
 from tuneworks.trainers.loading import is_adapter
 from tuneworks.trainers.rows import answers_learned, ordered
 from tuneworks.trainers.sft import Sft
@@ -71,9 +70,7 @@ class Quality(Sft):
         if self.control == "token" and self.follows is None and is_adapter(locate(self.model)):
             raise RecipeError(f"quality: {self.model} is an adapter, to which tokens cannot be added; merge it first")
         if self.reward is not None:
-            if any(isinstance(part, Judge) for part in _all_parts(self.reward)):
-                raise RecipeError("quality: a judge asks a model, and a training has none to ask; take classifier, ...")
-            self.reward.check()
+            refuse_judges(self.reward, self.kind)
 
     def columns(self) -> tuple[str, ...]:
         return (*super().columns(), "quality", "control")
@@ -166,9 +163,3 @@ class Quality(Sft):
     def to_save(self, model: Any, job: "Job") -> Any:
         """With tokens a whole model: the adapter alone would need a base of another size than it names."""
         return model if self.control == "text" or self.tuning == "full" else model.merge_and_unload()
-
-
-def _all_parts(reward: Plugin) -> Iterator[Plugin]:
-    yield reward
-    for part in reward.parts():
-        yield from _all_parts(part)

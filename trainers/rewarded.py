@@ -1,24 +1,22 @@
 """What a reward says of a quality model's answers: those asked for in the best quality beside those in the worst."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from tuneworks.factory.engines.unasked import Unasked
-from tuneworks.factory.errors import EngineError
-from tuneworks.factory.record import REWARD, Answer, Record
 from tuneworks.factory.reward import Reward
+from tuneworks.trainers.computed_rewards import Turns, rewards_of
 from tuneworks.trainers.held import Held
 from tuneworks.trainers.job import Job
 from tuneworks.trainers.paired import interval
-from tuneworks.trainers.rows import messages
 
 
 def rewarded(held: Sequence[Held], said: Mapping[str, Sequence[str]], job: Job, reward: Reward) -> dict[str, Any]:
     """What the reward gives the answers asked for in the best and the worst quality, and how far apart they are."""
-    sides = {label: [_scored(one, label, text, reward) for one, text in zip(held, texts, strict=True)]
-             for label, texts in said.items()}  # fmt: skip
+    sides = {
+        label: [rewards_of(_uncontrolled(one, label), [text], reward)[0] for one, text in zip(held, texts, strict=True)]
+        for label, texts in said.items()
+    }
     (best, high), (worst, low) = sides.items()
     both = [(one, other) for one, other in zip(high, low, strict=True) if one is not None and other is not None]
     if not both:
@@ -33,11 +31,6 @@ def rewarded(held: Sequence[Held], said: Mapping[str, Sequence[str]], job: Job, 
     return {"prompts": len(both), "means": means, "difference": mean, "low": lowest, "high": highest}
 
 
-def _scored(held: Held, label: str, text: str, reward: Reward) -> float | None:
-    """None where the reward cannot tell."""
-    record = Record.born([turn for turn in messages(held.prompts[label]) if turn.role != "system"])
-    try:
-        (found,) = asyncio.run(reward.scores(record, [Answer(text)], Unasked()))
-    except EngineError:
-        return None
-    return None if isinstance(found, EngineError) else found[REWARD]
+def _uncontrolled(held: Held, label: str) -> Turns:
+    """What asks for a quality is not the reward's to read."""
+    return [turn for turn in held.prompts[label] if turn["role"] != "system"]

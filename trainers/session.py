@@ -39,7 +39,8 @@ class Trained:
     """What is left when the trained model is dropped; logits have the shape (1, time, vocabulary), a reward (1, 1)."""
 
     job: Job
-    masks: MaskReport
+    masks: MaskReport | None
+    """None where the model writes the answers that it learns from."""
     metrics: dict[str, Any]
     dtype: str
     probe: torch.Tensor
@@ -86,9 +87,10 @@ def fit(job: Job, stopping: Stopping) -> Trained:
     trl.add_callback(saving)
     if job.trainer.tuning == "adalora":
         trl.add_callback(Ranks(job.trainer.peft))
-    masks = mask_report(job, trl)
+    given = job.trainer.given
+    masks = mask_report(job, trl) if given else None
     metrics = job.trainer.before(job, trl)
-    if "held_out_loss_before" not in metrics:
+    if given and "held_out_loss_before" not in metrics:
         metrics |= held_out(trl, job, "before")
     before = earlier_losses(trl.model, job)
     text = job.trainer.text_held_out(trl)
@@ -102,12 +104,12 @@ def fit(job: Job, stopping: Stopping) -> Trained:
         kept = "which is kept" if resumable else "and will start again"
         job.say(f"stopped after step {trl.state.global_step} of {trl.state.max_steps}, {kept}")
         raise KeyboardInterrupt
-    metrics = losses(trl, seconds) | metrics | held_out(trl, job, "after")
+    metrics = losses(trl, seconds) | metrics | (held_out(trl, job, "after") if given else {})
     model = plain(trl.model)
     if before:
         metrics |= forgotten(before, earlier_losses(model, job), job.say)
     metrics |= text_forgotten(text_before, text_loss(text, model, job), job.say)
-    metrics |= job.trainer.after(job, model)
+    metrics = job.trainer.told(job, metrics | job.trainer.after(job, model))
     if before_it := lost_by_merging(job.place):
         metrics["lost_by_merging"] = before_it
     probe = torch.tensor([next(iter(job.trainer.masked(job, trl))).tokens[:PROBED]], device=model.device)
@@ -164,7 +166,7 @@ def losses(trl: Any, seconds: float) -> dict[str, Any]:
     """The loss at each logged step, and how fast it went."""
     told = (
         *("step", "loss", "learning_rate", "grad_norm", "rewards/margins", "rewards/accuracies"),
-        *("accuracy", "rank_loss", "lm_loss"),
+        *("accuracy", "rank_loss", "lm_loss", "reward", "reward_std", "kl", "completions/mean_length"),
     )
     history = trl.state.log_history
     log = [{name: entry[name] for name in told if name in entry} for entry in history if "loss" in entry]

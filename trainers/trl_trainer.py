@@ -1,134 +1,46 @@
-"""What the trainers over TRL share: their options, their checks, and starting a worker."""
+"""What the trainers over TRL share: one session of one of TRL's trainers, and the hooks that make each its own."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import Field, model_validator
-
-from tuneworks.factory.errors import InputError, MissingExtra, RecipeError
-from tuneworks.factory.weights import SMOLLM2, Say, locate
-from tuneworks.trainers.arguments import check_names, with_numbers
-from tuneworks.trainers.bits import Bits, refuse_bits, refuse_model, refuse_other_bits
-from tuneworks.trainers.checkpoints import clear
-from tuneworks.trainers.failures import smaller
-from tuneworks.trainers.launch import launch
-from tuneworks.trainers.loading import is_adapter, load_model
-from tuneworks.trainers.nested import packed
-from tuneworks.trainers.peft_options import refuse_options
-from tuneworks.trainers.plan import Plan, begun_from, is_trained, splits, weights_of
-from tuneworks.trainers.trainer import Trainer, silent
-from tuneworks.trainers.tuning import METHODS, refuse, refuse_adapter
+from tuneworks.factory.weights import Say
+from tuneworks.trainers.finetuning import FineTuning
+from tuneworks.trainers.loading import load_model
+from tuneworks.trainers.plan import Plan
 from tuneworks.trainers.tuning import Tuning as Tuning
 
 if TYPE_CHECKING:
     from tuneworks.trainers.job import Job
     from tuneworks.trainers.masks import Counted, Masked
+    from tuneworks.trainers.stopping import Stopping
 
 
-class TrlTrainer(Trainer):
-    """Fine-tuning with TRL in a process of its own."""
+class TrlTrainer(FineTuning):
+    """Fine-tuning with one of TRL's trainers."""
 
-    config: ClassVar[str]
-    """TRL's configuration class, which `args` are for."""
     answers: ClassVar[tuple[str, ...]]
     """The columns that hold an answer each; `prompt` stands beside them."""
-    task: ClassVar[str] = "CAUSAL_LM"
-    """What PEFT calls the kind of model."""
     writes: ClassVar[bool] = True
     """Whether the trained model writes answers, and so must learn where they end."""
-    continues: ClassVar[bool] = True
-    """Whether an adapter found at `model` is trained further; else it is merged, and a new one trained."""
-    has_reference: ClassVar[bool] = False
-    """Whether the model is compared with itself without what is trained."""
+    given: ClassVar[bool] = True
+    """Whether the rows bring the answers that are learned from; else the model writes its own."""
     learning_rate: ClassVar[Mapping[Tuning, float]]
     cpu_batch: ClassVar[int]
     """Rows a step without a GPU: few, so that a step of a small model takes seconds."""
 
-    model: str = SMOLLM2
-    """`smollm2` (packaged), a model's folder, or a Hub id; an adapter found there is trained further."""
-    follows: str | None = None
-    """In place of `model`, an earlier training of the recipe by the name of its folder (sft, sft-2 ...): it begins from
-    what that one leaves, an adapter merged into its model."""
-    tuning: Tuning = "lora"
-    """`full` trains every weight; the others a little beside the frozen model: adapters (`lora`, `rslora`, `dora`,
-    `adalora`, `ia3`, `bottleneck`), or a prompt in the place of words (`prompt`, `prefix`, `p_tuning`)."""
-    bits: Bits | None = None
-    """4 or 8 bit for the frozen weights under what is trained, in place of 32 (QLoRA)."""
-    args: dict[str, Any] = Field(default_factory=dict)
-    """Arguments of TRL's configuration class as they are, such as max_steps; they win over our defaults."""
-    peft: dict[str, Any] = Field(default_factory=dict)
-    """Arguments of PEFT's configuration class for `tuning` as they are, such as r; they win over our defaults.
-    `bottleneck` takes `width` and `placement` (`houlsby` or `pfeiffer`)."""
+    def work(self, plan: Plan, into: Path, say: Say, stopping: "Stopping") -> None:
+        """What the process does that `train` starts."""
+        from tuneworks.trainers.session import train
 
-    @model_validator(mode="before")
-    @classmethod
-    def _peft_by_its_first_name(cls, options: object) -> object:
-        """`peft` was called `lora` while there was nothing else."""
-        if isinstance(options, Mapping) and "lora" in options and "peft" not in options:
-            return {"peft" if name == "lora" else name: value for name, value in options.items()}
-        return options
+        train(self, plan, into, say, stopping)
 
-    def check(self) -> None:
-        for package in ("torch", "transformers", "trl", "peft", "datasets", "accelerate"):
-            if find_spec(package) is None:
-                raise MissingExtra(package, "train", f"the trainer {self.kind}")
-        check_names(self.args, self.config, f"{self.kind}: args")
-        if self.tuning == "full" and self.peft:
-            raise RecipeError(f"{self.kind}: peft has no use with tuning full; leave one of them out")
-        if self.tuning != "full":
-            check_names(self.peft, METHODS[self.tuning].config, f"{self.kind}: peft")
-        if "output_dir" in self.args:
-            raise RecipeError(f"{self.kind}: args: output_dir is chosen by the run; leave it out")
-        refuse(self.tuning, self.args, self.peft, self.kind)
-        refuse_options(self.peft, self.has_reference, self.kind)
-        refuse_bits(self.bits, self.tuning, self.args, self.peft, self.kind)
-        if self.follows is not None:
-            if self.model != type(self).model_fields["model"].default:
-                raise RecipeError(f"{self.kind}: follows names the model to begin from; leave model out")
-            return
-        place = locate(self.model)
-        further = self.continues and self.tuning != "full"
-        refuse_model(self.bits, not further, place, self.kind)
-        if is_adapter(place):
-            refuse_adapter(self.tuning if self.continues else "full", place, self.kind)
-            if further:
-                refuse_other_bits(self.bits, place, self.kind)
-            if self.continues and self.peft:
-                raise RecipeError(f"{self.kind}: peft cannot change the adapter in {self.model}; leave peft out")
-
-    def plan(self, dataset: Path, seed: int, into: Path | None = None) -> Plan:
-        """Raises InputError when the rows are missing or have other columns. What it follows is beside `into`."""
-        train, test = splits(dataset, self.rows, self.columns(), self.split)
-        options = packed(self)
-        if self.follows is None:
-            return Plan(self.kind, options, seed, train, test, weights_of(self.model))
-        if into is None:
-            raise InputError(f"{self.kind} follows {self.follows}; name the folder it is trained into")
-        place, earlier = begun_from(self.follows, into)
-        return Plan(self.kind, options | {"model": str(place)}, seed, train, test, weights_of(str(place)), earlier)
-
-    def train(self, dataset: Path, into: Path, seed: int = 0, say: Say = silent) -> None:
-        self.check()
-        plan = self.plan(dataset, seed, into)
-        if is_trained(into, plan):
-            say(f"{into.name} is already trained from these rows")
-            return
-        clear(into, plan)
-        plan.write(into)
-        launch(into, say, smaller(plan.options))
-
-    def arguments(self) -> dict[str, Any]:
-        return with_numbers(self.args)
-
-    def peft_options(self) -> dict[str, Any]:
-        """Those of the user, and the kind of model."""
-        return {"task_type": self.task, **self.peft}
+    def own_arguments(self) -> dict[str, Any]:
+        """Where this trainer's arguments differ from those that all have."""
+        return {}
 
     def columns(self) -> tuple[str, ...]:
-        """What the rows must have."""
         return ("prompt", *self.answers)
 
     def answers_of(self, row: Mapping[str, Any]) -> list[Any]:
@@ -160,6 +72,10 @@ class TrlTrainer(Trainer):
     def after(self, job: "Job", model: Any) -> dict[str, Any]:
         """Metrics that only this trainer takes of the trained model."""
         return {}
+
+    def told(self, job: "Job", metrics: dict[str, Any]) -> dict[str, Any]:
+        """The metrics as they are kept, once all are there."""
+        return metrics
 
     def to_save(self, model: Any, job: "Job") -> Any:
         """What of the trained model goes to disk."""

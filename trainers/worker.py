@@ -13,19 +13,21 @@ from typing import Any
 from tuneworks.trainers.contrast import Contrast
 from tuneworks.trainers.dpo import Dpo
 from tuneworks.trainers.failures import cause, smaller
+from tuneworks.trainers.finetuning import FineTuning
 from tuneworks.trainers.kto import Kto
 from tuneworks.trainers.launch import FAILURE, LOG, STOPPED
 from tuneworks.trainers.nested import unpacked
+from tuneworks.trainers.online import Grpo, Rloo
 from tuneworks.trainers.plan import Plan
 from tuneworks.trainers.process import Process
 from tuneworks.trainers.quality import Quality
+from tuneworks.trainers.rejection_sampling import RejectionSampling
 from tuneworks.trainers.reward import Reward
 from tuneworks.trainers.sft import Sft
 from tuneworks.trainers.stopping import Stopping, end_when_orphaned
-from tuneworks.trainers.trl_trainer import TrlTrainer
 
-KINDS: Mapping[str, type[TrlTrainer]] = {
-    kind.kind: kind for kind in (Sft, Dpo, Kto, Contrast, Quality, Reward, Process)
+KINDS: Mapping[str, type[FineTuning]] = {
+    kind.kind: kind for kind in (Sft, Dpo, Kto, Contrast, Quality, Reward, Process, RejectionSampling, Grpo, Rloo)
 }
 
 
@@ -45,9 +47,7 @@ def main(folder: str, stopping: Stopping) -> int:
 
 
 def work(plan: Plan, into: Path, stopping: Stopping) -> None:
-    from tuneworks.trainers.session import train
-
-    train(KINDS[plan.kind](**unpacked(plan.options)), plan, into, say, stopping)
+    KINDS[plan.kind](**unpacked(plan.options)).work(plan, into, say, stopping)
 
 
 def say(line: str) -> None:

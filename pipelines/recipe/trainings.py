@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from tuneworks.pipelines.catalog import nearest
+from tuneworks.trainers.finetuning import FineTuning
 from tuneworks.trainers.plan import SUPERVISED
 from tuneworks.trainers.sft import Sft
 from tuneworks.trainers.trainer import Trainer
-from tuneworks.trainers.trl_trainer import TrlTrainer
 from tuneworks.trainers.tuning import UNMERGED
 
 
@@ -23,13 +23,13 @@ def check_order(trainers: Sequence[Trainer]) -> None:
     """Raise ValueError where `follows` names no earlier training, or one that leaves nothing to begin from."""
     names = model_names(trainers)
     for at, trainer in enumerate(trainers):
-        follows = trainer.follows if isinstance(trainer, TrlTrainer) else None
+        follows = trainer.follows if isinstance(trainer, FineTuning) else None
         if follows is None:
             continue
         if follows not in names[:at]:
             raise ValueError(f"the training {names[at]} {_wrong(follows, names, at)}")
         first = trainers[names.index(follows)]
-        if isinstance(first, TrlTrainer) and first.tuning in UNMERGED:
+        if isinstance(first, FineTuning) and first.tuning in UNMERGED:
             raise ValueError(
                 f"the training {names[at]} cannot follow {follows}: what tuning {first.tuning} learns "
                 f"{UNMERGED[first.tuning]} and cannot be merged into a model; train {follows} with tuning: lora or full"
@@ -58,7 +58,7 @@ def check_mixtures(trainers: Sequence[Trainer], carries_text: bool) -> None:
 def _before(name: str, names: Sequence[str], trainers: Sequence[Trainer]) -> Iterator[str]:
     """The trainings it follows, the latest first."""
     trainer = trainers[names.index(name)]
-    if isinstance(trainer, TrlTrainer) and trainer.follows is not None:
+    if isinstance(trainer, FineTuning) and trainer.follows is not None:
         yield trainer.follows
         yield from _before(trainer.follows, names, trainers)
 

@@ -20,11 +20,12 @@ def test_a_verdict_needs_an_interval_without_zero() -> None:
 
 
 def test_pairs_give_both_means_and_their_difference() -> None:
-    found = paired("p", "n", "share", [(1.0, 0.0), (1.0, 1.0), (0.0, 0.0), (1.0, 0.0)], "higher")
-    assert (found.model, found.base, found.items) == (0.75, 0.25, 4)
+    pairs = [(1.0, 0.0), (1.0, 1.0), (0.0, 0.0), (1.0, 0.0)] * 2
+    found = paired("p", "n", "share", pairs, "higher")
+    assert (found.model, found.base, found.items) == (0.75, 0.25, 8)
     assert found.difference is not None and found.difference.mean == 0.5
     assert found.difference.low < 0.5 < found.difference.high
-    assert paired("p", "n", "share", [(1.0, 0.0)], "higher").difference is None
+    assert paired("p", "n", "share", pairs[1:], "higher").difference is None
 
 
 def test_an_interval_holds_the_truth_about_as_often_as_it_says() -> None:

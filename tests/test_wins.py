@@ -37,6 +37,6 @@ def test_rewards_that_differ_by_rounding_are_a_tie() -> None:
 
 
 def test_ties_are_what_wins_and_losses_leave() -> None:
-    line = win_line([1.0, 1.0, 0.5, 0.0], "somebody")
-    assert (line.model, line.base, line.items) == (0.5, 0.25, 4)
+    line = win_line([1.0, 1.0, 0.5, 0.0] * 2, "somebody")
+    assert (line.model, line.base, line.items) == (0.5, 0.25, 8)
     assert line.difference is not None and line.difference.mean == 0.25

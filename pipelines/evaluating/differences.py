@@ -13,7 +13,7 @@ Better = Literal["lower", "higher", ""]
 Verdict = Literal["better", "worse", "no difference told", ""]
 
 FEWEST = 8
-"""Items from which on lengths are taken out of a difference."""
+"""Items from which on a difference has an interval, and lengths are taken out of it."""
 
 Numbers = NDArray[np.float64]
 
@@ -59,9 +59,9 @@ def paired(
 
 
 def differing(differences: Numbers | Sequence[float]) -> Interval | None:
-    """The mean with its interval over items; None of a single item, which has no spread."""
+    """The mean with its interval over items; None of a few, by which nothing can be told."""
     found = np.asarray(differences, dtype=np.float64)
-    return interval(found[None, :], range(len(found))) if len(found) > 1 else None
+    return interval(found[None, :], range(len(found))) if len(found) >= FEWEST else None
 
 
 def at_equal_length(rewards: Sequence[float], lengths: Sequence[float], seed: int = 0) -> Interval | None:

@@ -24,8 +24,9 @@ def show(console: Console, found: Evaluation) -> None:
 def _table(found: Evaluation) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("", no_wrap=False)
-    for name in (found.model, found.base, "difference"):
+    for name in (found.model, found.base):
         table.add_column(name, justify="right", overflow="fold")
+    table.add_column("difference", justify="right", no_wrap=True)
     table.add_column("of", justify="right")
     table.add_column("")
     part = ""

@@ -70,7 +70,7 @@ def test_a_training_is_told_from_what_it_began_from(place: Path, tmp_path: Path)
     assert loss.verdict == "better" and loss.items == 20
     assert lines["end by themselves"].verdict == "better"
     assert lines["by function"].verdict == "better"
-    won = lines["answers preferred by function"]
+    won = lines["preferred by function"]
     assert won.model is not None and won.base == 0.0 and won.model > 0
     # To the toy's tokenizer, A and B behind a space are the same first byte: it cannot judge, and that is said.
     assert "The judge compared 0 of 20 pairs of answers." in found.notes

@@ -83,8 +83,9 @@ def test_the_plan_follows_options_and_rows(tmp_path: Path) -> None:
     write_dataset(tmp_path, toy_records(4))
     first = Sft().plan(tmp_path, 0)
     model = {"model": "smollm2", "follows": None, "bits": None}
+    plain: dict[str, object] = {"accelerate": None, "args": {}, "peft": {}}
     supervised = {"turns": "all", "replay": 0.0, "pretraining": 0.0}
-    assert first.options == {"split": "train", **model, "tuning": "lora", "args": {}, "peft": {}, **supervised}
+    assert first.options == {"split": "train", **model, "tuning": "lora", **plain, **supervised}
     assert Sft(**first.options) == Sft()
     assert Sft(args={"max_steps": 2}).plan(tmp_path, 0).key != first.key
     write_dataset(tmp_path, toy_records(5))

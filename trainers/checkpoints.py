@@ -10,9 +10,16 @@ from pathlib import Path
 
 from tuneworks.factory.errors import InputError
 from tuneworks.trainers.plan import PLAN, Plan, is_begun
+from tuneworks.trainers.trackers import LOGS
 
 WHOLE = "whole.json"
 PREFIX = "checkpoint-"
+
+HISTORY = "metrics.jsonl"
+"""Each logged step, as it comes."""
+
+STAYS = (PLAN, HISTORY, LOGS)
+"""What a training that goes on finds in its folder beside checkpoints."""
 
 KEPT = 2
 """The last is not whole until it is marked, so the one before it stays till then."""
@@ -56,17 +63,20 @@ def remove_all(into: Path) -> None:
 
 
 def clear(into: Path, plan: Plan) -> None:
-    """Leave in `into` nothing but a plan and its whole checkpoints; what an older training left there goes, its plan
-    last, so that a folder that is half cleared is still known for a training's."""
+    """Leave in `into` nothing but a plan, its whole checkpoints and the steps that were logged; what an older training
+    left there goes, its plan last, so that a folder that is half cleared is still known for a training's."""
     if into.is_dir() and any(into.iterdir()) and not (into / PLAN).is_file():
         raise InputError(f"the folder {into} is not empty and no training wrote it; name a new folder")
     into.mkdir(parents=True, exist_ok=True)
-    if not is_begun(into, plan):
+    begun = is_begun(into, plan)
+    if not begun:
         remove_all(into)
     for path in into.iterdir():
-        if path.is_dir() and not (path / WHOLE).is_file():
+        if path.name in (STAYS if begun else (PLAN,)) or (path / WHOLE).is_file():
+            continue
+        if path.is_dir():
             shutil.rmtree(path)
-        elif not path.is_dir() and path.name != PLAN:
+        else:
             path.unlink()
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field, model_validator
 
 from tuneworks.factory.errors import InputError, MissingExtra, RecipeError
+from tuneworks.factory.plugin import File
 from tuneworks.factory.weights import SMOLLM2, Say, locate
 from tuneworks.trainers.arguments import check_names, with_numbers
 from tuneworks.trainers.bits import Bits, refuse_bits, refuse_model, refuse_other_bits
@@ -18,7 +19,10 @@ from tuneworks.trainers.launch import launch
 from tuneworks.trainers.loading import is_adapter
 from tuneworks.trainers.nested import packed
 from tuneworks.trainers.peft_options import refuse_options
-from tuneworks.trainers.plan import Plan, begun_from, is_trained, splits, weights_of
+from tuneworks.trainers.plan import DONE, Plan, begun_from, is_trained, splits, weights_of
+from tuneworks.trainers.planned import lines
+from tuneworks.trainers.processes import Processes, read_processes
+from tuneworks.trainers.trackers import refuse_missing
 from tuneworks.trainers.trainer import Trainer, silent
 from tuneworks.trainers.tuning import METHODS, Tuning, refuse, refuse_adapter
 
@@ -37,6 +41,9 @@ class FineTuning(Trainer):
     """Whether an adapter found at `model` is trained further; else it is merged, and a new one trained."""
     has_reference: ClassVar[bool] = False
     """Whether the model is compared with itself without what is trained."""
+    cpu_batch: ClassVar[int]
+    """Rows a step without a GPU: few, so that a step of a small model takes seconds."""
+
     model: str = SMOLLM2
     """`smollm2` (packaged), a model's folder, or a Hub id; an adapter found there is trained further."""
     follows: str | None = None
@@ -47,6 +54,8 @@ class FineTuning(Trainer):
     `adalora`, `ia3`, `bottleneck`), or a prompt in the place of words (`prompt`, `prefix`, `p_tuning`)."""
     bits: Bits | None = None
     """4 or 8 bit for the frozen weights under what is trained, in place of 32 (QLoRA)."""
+    accelerate: File | None = None
+    """A configuration file of accelerate's, for several processes: DDP, FSDP2 or DeepSpeed; one process without it."""
     args: dict[str, Any] = Field(default_factory=dict)
     """Arguments of TRL's configuration class as they are, such as max_steps; they win over our defaults."""
     peft: dict[str, Any] = Field(default_factory=dict)
@@ -75,6 +84,8 @@ class FineTuning(Trainer):
         refuse(self.tuning, self.args, self.peft, self.kind)
         refuse_options(self.peft, self.has_reference, self.kind)
         refuse_bits(self.bits, self.tuning, self.args, self.peft, self.kind)
+        self.processes()
+        refuse_missing(self.args, self.kind)
         if self.follows is not None:
             if self.model != type(self).model_fields["model"].default:
                 raise RecipeError(f"{self.kind}: follows names the model to begin from; leave model out")
@@ -92,13 +103,15 @@ class FineTuning(Trainer):
     def plan(self, dataset: Path, seed: int, into: Path | None = None) -> Plan:
         """Raises InputError when the rows are missing or have other columns. What it follows is beside `into`."""
         train, test = splits(dataset, self.rows, self.columns(), self.split)
-        options = packed(self)
+        options, together = packed(self), self.processes()
+        print_ = together.print if together else ""
         if self.follows is None:
-            return Plan(self.kind, options, seed, train, test, weights_of(self.model))
+            return Plan(self.kind, options, seed, train, test, weights_of(self.model), processes=print_)
         if into is None:
             raise InputError(f"{self.kind} follows {self.follows}; name the folder it is trained into")
         place, earlier = begun_from(self.follows, into)
-        return Plan(self.kind, options | {"model": str(place)}, seed, train, test, weights_of(str(place)), earlier)
+        options |= {"model": str(place)}
+        return Plan(self.kind, options, seed, train, test, weights_of(str(place)), earlier, processes=print_)
 
     def train(self, dataset: Path, into: Path, seed: int = 0, say: Say = silent) -> None:
         self.check()
@@ -108,7 +121,19 @@ class FineTuning(Trainer):
             return
         self.make_room(into, plan)
         plan.write(into)
-        launch(into, say, smaller(plan.options))
+        launch(into, say, smaller(plan.options), processes=self.processes())
+
+    def planned(self, dataset: Path, into: Path, seed: int = 0) -> list[str]:
+        self.check()
+        train, test = splits(dataset, self.rows, self.columns(), self.split)
+        done = "; it begins from a training that is not done yet"
+        if self.follows is None or (into.parent / self.follows / DONE).is_file():
+            done = "; it is trained already" if is_trained(into, self.plan(dataset, seed, into)) else ""
+        return list(lines(self, train, test, done))
+
+    def processes(self) -> Processes | None:
+        """In which it trains; None is one. Raises RecipeError where accelerate's file is none."""
+        return read_processes(self.accelerate, self.kind) if self.accelerate is not None else None
 
     def make_room(self, into: Path, plan: Plan) -> None:
         """Leave in `into` what a training by this plan goes on from, and nothing else."""
@@ -120,6 +145,10 @@ class FineTuning(Trainer):
 
     def arguments(self) -> dict[str, Any]:
         return with_numbers(self.args)
+
+    def own_arguments(self) -> dict[str, Any]:
+        """Where this trainer's arguments differ from those that all have."""
+        return {}
 
     def peft_options(self) -> dict[str, Any]:
         """Those of the user, and the kind of model."""

@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from tuneworks.factory.engines.decoding import device_and_dtype
 from tuneworks.factory.weights import Say, prepare
+from tuneworks.trainers import peers
 from tuneworks.trainers.arguments import known_names
 from tuneworks.trainers.bits import trained_over
 from tuneworks.trainers.checkpoints import KEPT
@@ -20,6 +21,7 @@ from tuneworks.trainers.log_probabilities import let_token_heads_be_fused
 from tuneworks.trainers.merged import merged_folder
 from tuneworks.trainers.plan import Plan, held_out_ids
 from tuneworks.trainers.quantized import quantization
+from tuneworks.trainers.trackers import names
 from tuneworks.trainers.trl_trainer import TrlTrainer
 from tuneworks.trainers.tuning import learning_rate, tuning_config
 
@@ -69,7 +71,7 @@ def open_job(trainer: TrlTrainer, plan: Plan, into: Path, say: Say) -> Job:
     place = prepare(trainer.model, say)
     train, test = load_rows(plan, into / "cache")
     device, dtype = device_and_dtype()
-    arguments = defaults(trainer, plan, device, dtype) | trainer.arguments() | {"output_dir": str(into)}
+    arguments = defaults(trainer, plan, device, dtype) | names(into) | trainer.arguments() | {"output_dir": str(into)}
     device = "cpu" if arguments["use_cpu"] else device
     init = arguments.pop("model_init_kwargs", None) or {}
     if is_adapter(place) and begins_merged(trainer, place):
@@ -141,5 +143,5 @@ def planned_steps(arguments: Mapping[str, Any], rows: int) -> int:
     if arguments.get("max_steps", -1) > 0:
         return int(arguments["max_steps"])
     rows *= int(arguments.get("num_generations", 1))
-    batch = arguments["per_device_train_batch_size"] * arguments.get("gradient_accumulation_steps", 1)
+    batch = peers.count() * arguments["per_device_train_batch_size"] * arguments.get("gradient_accumulation_steps", 1)
     return math.ceil(math.ceil(rows / int(batch)) * float(arguments.get("num_train_epochs", 3)))

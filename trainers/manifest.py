@@ -8,6 +8,7 @@ from typing import Any
 
 from tuneworks import __version__
 from tuneworks.factory.record import fingerprint
+from tuneworks.trainers import peers
 from tuneworks.trainers.bits import whole
 from tuneworks.trainers.job import Job
 from tuneworks.trainers.masks import MaskReport
@@ -39,6 +40,7 @@ def manifest(job: Job, masks: MaskReport | None, dtype: str) -> dict[str, Any]:
         },
         **(_learned(masks) if masks is not None else {}),
         "device": job.device,
+        "processes": peers.count(),
         "dtype": dtype,
         "versions": {"tuneworks": __version__} | {package: version(package) for package in packages},
     }

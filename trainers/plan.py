@@ -66,6 +66,8 @@ class Plan:
     """The trainings before, the latest first."""
     texts: Split | None = None
     """The plain text of which a share is learned beside the rows."""
+    processes: str = ""
+    """Stands for accelerate's file, where one says how many processes train; empty for one."""
 
     @property
     def replayed(self) -> list[Earlier]:
@@ -83,8 +85,11 @@ class Plan:
                 del earlier["file"], earlier["train"]["file"]
         if self.texts is None:
             del content["texts"]
+        if not self.processes:  # plans of before had neither
+            del content["processes"]
+            content["options"] = {name: value for name, value in self.options.items() if name != "accelerate"}
         if self.options.get("follows"):
-            content["options"] = {name: value for name, value in self.options.items() if name != "model"}
+            content["options"] = {name: value for name, value in content["options"].items() if name != "model"}
         for split in (content["train"], content["test"], content.get("texts")):
             if split is not None:
                 del split["file"]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, model_validator
 
+from tuneworks.factory.errors import RecipeError
 from tuneworks.factory.weights import Say
 from tuneworks.trainers.checkpoints import clear
 from tuneworks.trainers.plan import Plan, is_begun
@@ -24,6 +25,7 @@ class RejectionSampling(Sampling):
 
     kind: ClassVar[str] = "rejection_sampling"
     config: ClassVar[str] = "SFTConfig"
+    cpu_batch: ClassVar[int] = Sft.cpu_batch
 
     rounds: int = Field(default=3, ge=1)
     """How often answers are written, by what the round before left."""
@@ -43,8 +45,14 @@ class RejectionSampling(Sampling):
         return self
 
     def check(self) -> None:
+        if self.accelerate is not None:
+            raise RecipeError("rejection_sampling: answers are written by one process; leave accelerate out")
         super().check()
         self.fine_tuning(self.model).check()
+
+    def planned(self, dataset: Path, into: Path, seed: int = 0) -> list[str]:
+        rounds = f"in each of {self.rounds} rounds {self.n} answers to a prompt are written before"
+        return [*super().planned(dataset, into, seed), rounds]
 
     def fine_tuning(self, model: str) -> Sft:
         """What each round does with the answers that are kept."""

@@ -10,6 +10,7 @@ import torch
 from transformers import IntervalStrategy, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from tuneworks.factory.errors import TuneworksError
+from tuneworks.trainers import peers
 from tuneworks.trainers.checkpoints import PREFIX, due, mark_whole, seconds_until
 from tuneworks.trainers.progress import lost
 from tuneworks.trainers.stopping import Stopping
@@ -51,10 +52,13 @@ class Saving(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **_: Any
     ) -> None:
         self._asked = self._clock()
+        waited = self._asked - self._saved
+        late = self._timed and peers.is_first() and due(waited, self._cost)
+        self._stopping.asked, late = peers.any_of(self._stopping.asked, late)
         if state.global_step < state.max_steps:
             # Where a loss is logged, so that it is a mean over the same steps whether the training is killed or not.
             logged = control.should_log or args.logging_strategy != IntervalStrategy.STEPS
-            if self._timed and logged and due(self._asked - self._saved, self._cost):
+            if logged and late:
                 control.should_save = True
             if self._stopping.asked:
                 control.should_log = control.should_training_stop = True
@@ -72,6 +76,7 @@ class Saving(TrainerCallback):
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         # One step more is trained from a checkpoint of the last step, so that one is not marked.
         ended = state.global_step >= state.max_steps
+        peers.wait()  # until all have written their part
         if state.is_world_process_zero and self._resumable and not args.save_only_model and not ended:
             checkpoint = self._into / f"{PREFIX}{state.global_step}"
             _leave_out_reference(checkpoint)

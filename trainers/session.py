@@ -12,6 +12,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from tuneworks.factory.errors import TuneworksError
 from tuneworks.factory.weights import Say
+from tuneworks.trainers import peers
 from tuneworks.trainers.checkpoints import last_whole, remove_all
 from tuneworks.trainers.forgetting import earlier_losses, forgotten, text_forgotten, text_loss
 from tuneworks.trainers.job import Job, evaluate, open_job
@@ -54,8 +55,13 @@ class Trained:
 def train(trainer: TrlTrainer, plan: Plan, into: Path, say: Say, stopping: Stopping | None = None) -> None:
     """Goes on from the last whole checkpoint in `into`. Raises KeyboardInterrupt, a checkpoint written, when asked to
     stop."""
-    job = open_job(trainer, plan, into, say)
+    peers.join()
+    with peers.first_before_others():
+        job = open_job(trainer, plan, into, say)
     trained = fit(job, stopping or Stopping())
+    peers.wait()
+    if not peers.is_first():
+        return
     # Only now is the trained model gone: two of them may not fit.
     gc.collect()
     if torch.cuda.is_available():
@@ -96,14 +102,17 @@ def fit(job: Job, stopping: Stopping) -> Trained:
     text = job.trainer.text_held_out(trl)
     text_before = text_loss(text, trl.model, job)
     under = f" over {job.trainer.bits} bit" if job.trainer.bits else ""
-    job.say(f"Training {job.trainer.kind} ({job.trainer.tuning}{under}) on {job.device}")
+    job.say(f"Training {job.trainer.kind} ({job.trainer.tuning}{under}) on {job.device}{_together(trl.args)}")
     went_on(trl, resumed)
+    peers.prepare_anew(trl)
     trl.train(resume_from_checkpoint=str(resumed) if resumed else None)
     seconds = saving.seconds
     if stopping.asked and trl.state.global_step < trl.state.max_steps:
         kept = "which is kept" if resumable else "and will start again"
         job.say(f"stopped after step {trl.state.global_step} of {trl.state.max_steps}, {kept}")
         raise KeyboardInterrupt
+    if not sharded(trl):
+        peers.require_alike(trl.model)
     metrics = losses(trl, seconds) | metrics | (held_out(trl, job, "after") if given else {})
     model = plain(trl.model)
     if before:
@@ -115,8 +124,15 @@ def fit(job: Job, stopping: Stopping) -> Trained:
     probe = torch.tensor([next(iter(job.trainer.masked(job, trl))).tokens[:PROBED]], device=model.device)
     dtype = str(model.dtype).removeprefix("torch.")
     learned, frozen = sum(p.numel() for p in model.parameters() if p.requires_grad), frozen_bytes(model)
-    logits, lost = save(model, job, probe)
+    logits, lost = save(model, job, probe, trl)
     return Trained(job, masks, metrics | lost, dtype, probe, logits, learned, frozen)
+
+
+def _together(args: Any) -> str:
+    if peers.count() == 1:
+        return ""
+    rows = peers.count() * args.per_device_train_batch_size * args.gradient_accumulation_steps
+    return f" in {peers.count()} processes, {rows} rows a step"
 
 
 def went_on(trl: Any, checkpoint: Path | None) -> None:
@@ -135,7 +151,8 @@ def mask_report(job: Job, trl: Any) -> MaskReport:
         job.tokenizer,
         ends_of(job, trl.model),
     )
-    (job.into / "masks.txt").write_text("\n".join(masks.lines()) + "\n", encoding="utf-8")
+    if peers.is_first():
+        (job.into / "masks.txt").write_text("\n".join(masks.lines()) + "\n", encoding="utf-8")
     for line in masks.lines():
         job.say(line)
     masks.refuse(job.plan.train.file, writes=job.trainer.writes)
@@ -191,7 +208,7 @@ def plain(model: Any) -> Any:
     return model.eval()
 
 
-def save(model: Any, job: Job, probe: torch.Tensor) -> tuple[torch.Tensor, dict[str, Any]]:
+def save(model: Any, job: Job, probe: torch.Tensor, trl: Any) -> tuple[torch.Tensor, dict[str, Any]]:
     """Returns the logits that what is saved must give, and what was lost where that is not the model as it was trained,
     but merged into weights that are not quantized."""
     logits, lost = logits_of(model, probe), dict[str, Any]()
@@ -200,8 +217,29 @@ def save(model: Any, job: Job, probe: torch.Tensor) -> tuple[torch.Tensor, dict[
         trained, logits = logits, logits_of(saved, probe)
         lost = {"bits": job.trainer.bits, **apart(logits, trained)}
         job.say(tell_loss(lost))
-    write(saved, job)
+    if sharded(trl):
+        gathered(trl, saved is model, job)
+    elif peers.is_first():
+        write(saved, job)
     return logits, {"lost_by_merging": lost} if lost else {}
+
+
+def sharded(trl: Any) -> bool:
+    """Whether each process holds a part of the model."""
+    return bool(trl.is_fsdp_enabled or trl.is_deepspeed_enabled)
+
+
+def gathered(trl: Any, as_trained: bool, job: Job) -> None:
+    """Save a model of which each process holds a part: all take part."""
+    if not as_trained:
+        raise TuneworksError(
+            f"{job.trainer.kind} with tuning {job.trainer.tuning} saves a merged model, which cannot be made of parts; "
+            "train with a file of accelerate's that does not shard the model"
+        )
+    trl.save_model(str(job.into))
+    if peers.is_first():
+        job.tokenizer.save_pretrained(job.into)
+        (job.into / "README.md").unlink(missing_ok=True)
 
 
 def write(model: Any, job: Job) -> None:

@@ -34,12 +34,13 @@ class Stopping:
 def end_when_orphaned() -> None:
     """End this process when the other end of its standard input closes, as it does when who started it is killed.
 
-    Else two workers would write into one folder as soon as the training is started again.
+    Else two workers would write into one folder as soon as the training is started again. What is written there asks to
+    stop: of several processes, who reads it first hears it, as if by SIGTERM.
     """
 
     def wait() -> None:
-        while os.read(0, 1):
-            pass
+        while os.read(0, 4096):
+            os.kill(os.getpid(), signal.SIGTERM)
         os._exit(ORPHANED)
 
     threading.Thread(target=wait, daemon=True).start()

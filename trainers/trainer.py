@@ -35,3 +35,7 @@ class Trainer(Plugin):
         that is whole and was trained from the same options, seed and data is left alone.
         """
         ...
+
+    def planned(self, dataset: Path, into: Path, seed: int = 0) -> list[str]:
+        """What `train` would do, in lines; raises what it would raise before it starts."""
+        return [f"trains on {self.rows} of {dataset}"]

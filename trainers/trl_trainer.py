@@ -27,18 +27,12 @@ class TrlTrainer(FineTuning):
     given: ClassVar[bool] = True
     """Whether the rows bring the answers that are learned from; else the model writes its own."""
     learning_rate: ClassVar[Mapping[Tuning, float]]
-    cpu_batch: ClassVar[int]
-    """Rows a step without a GPU: few, so that a step of a small model takes seconds."""
 
     def work(self, plan: Plan, into: Path, say: Say, stopping: "Stopping") -> None:
         """What the process does that `train` starts."""
         from tuneworks.trainers.session import train
 
         train(self, plan, into, say, stopping)
-
-    def own_arguments(self) -> dict[str, Any]:
-        """Where this trainer's arguments differ from those that all have."""
-        return {}
 
     def columns(self) -> tuple[str, ...]:
         return ("prompt", *self.answers)

@@ -4,6 +4,7 @@ What it writes to standard output is for whoever started it to show; the cause o
 failure.txt, the traceback and what libraries say to standard error.
 """
 
+import os
 import sys
 import traceback
 from collections.abc import Mapping
@@ -25,6 +26,8 @@ from tuneworks.trainers.rejection_sampling import RejectionSampling
 from tuneworks.trainers.reward import Reward
 from tuneworks.trainers.sft import Sft
 from tuneworks.trainers.stopping import Stopping, end_when_orphaned
+from tuneworks.trainers.trackers import LOGS
+from tuneworks.trainers.trainer import silent
 
 KINDS: Mapping[str, type[FineTuning]] = {
     kind.kind: kind for kind in (Sft, Dpo, Kto, Contrast, Quality, Reward, Process, RejectionSampling, Grpo, Rloo)
@@ -36,18 +39,29 @@ def main(folder: str, stopping: Stopping) -> int:
     try:
         plan = Plan.read(into)
         options |= plan.options
+        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(into / LOGS))
         work(plan, into, stopping)
     except KeyboardInterrupt:
         return STOPPED
     except Exception as error:
         traceback.print_exc()
-        (into / FAILURE).write_text(cause(error, into / LOG, smaller(options)), encoding="utf-8")
+        told(into, cause(error, into / LOG, smaller(options)))
         return 1
     return 0
 
 
 def work(plan: Plan, into: Path, stopping: Stopping) -> None:
-    KINDS[plan.kind](**unpacked(plan.options)).work(plan, into, say, stopping)
+    first = os.environ.get("RANK", "0") == "0"
+    KINDS[plan.kind](**unpacked(plan.options)).work(plan, into, say if first else silent, stopping)
+
+
+def told(into: Path, why: str) -> None:
+    """Of several processes the first that fails says why; others fail because of it."""
+    try:
+        with (into / FAILURE).open("x", encoding="utf-8") as failure:
+            failure.write(why)
+    except FileExistsError:
+        pass
 
 
 def say(line: str) -> None:

@@ -31,7 +31,7 @@ from tuneworks.pipelines.recipe import load_recipe, with_limits
 from tuneworks.pipelines.report import REPORT, write_report
 from tuneworks.pipelines.run import build, check
 from tuneworks.pipelines.run_folder import RECIPE, opened
-from tuneworks.pipelines.training import train_all
+from tuneworks.pipelines.training import show_plan, train_all
 from tuneworks.pipelines.watching import Watching
 
 JournalFile = Annotated[Path | None, typer.Option(help="A journal that recipes share, in place of the run's own.")]
@@ -120,12 +120,21 @@ def plan(
     planning_pages.plan(console, made)
 
 
-def train(run: RunName, runs: Runs = RUNS) -> None:
+def train(
+    run: RunName,
+    runs: Runs = RUNS,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything and show the plan; train nothing.")
+    ] = False,
+) -> None:
     """Do the trainings of a run's recipe on its dataset."""
     folder = run_folder(run, runs)
     recipe = load_recipe(str(folder / RECIPE))
     for trainer in recipe.train:
         trainer.check()
+    if dry_run:
+        show_plan(recipe, folder, console)
+        return
     again = " ".join([run, *([f"--runs {shlex.quote(str(runs))}"] * (runs != RUNS))])
     with (
         interruptible(TRAININGS_KEPT, f"train {again}"),

@@ -89,4 +89,4 @@ def win_line(wins: Sequence[float], judge: str) -> Line:
     """Shares of wins and losses; ties are what is missing to 1."""
     won, lost = (sum(win == side for win in wins) / len(wins) for side in (1.0, 0.0))
     apart = differing([2 * win - 1 for win in wins])
-    return Line("wins", f"answers preferred by {judge}", "share", won, lost, apart, len(wins), "higher")
+    return Line("wins", f"preferred by {judge}", "share", won, lost, apart, len(wins), "higher")

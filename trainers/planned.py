@@ -1,0 +1,46 @@
+"""A training's plan in words, before anything is loaded. This file loads no torch."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tuneworks.trainers.plan import Split
+
+if TYPE_CHECKING:
+    from tuneworks.trainers.finetuning import FineTuning
+
+GPU_BATCH = 8
+"""Rows a step on a GPU, unless args say otherwise."""
+
+EPOCHS = 3
+"""TRL's own."""
+
+
+def lines(trainer: "FineTuning", train: Split, test: Split | None, done: str) -> Iterator[str]:
+    begins = f"what {trainer.follows} leaves" if trainer.follows else trainer.model
+    bits = f" over {trainer.bits} bit" if trainer.bits else ""
+    yield f"trains {begins} ({trainer.tuning}{bits}){done}"
+    held = f"{test.rows} held out" if test else "none held out"
+    yield f"rows: {train.rows} of {train.file}, {held}"
+    processes = trainer.processes()
+    together = f"{processes.count} processes ({processes.kind}, {processes.file})" if processes else "one process"
+    yield f"in {together}; {_steps(trainer, train.rows, processes.count if processes else 1)}"
+    written = [(name, value) for name, value in trainer.args.items()]
+    yield "args: " + (", ".join(f"{name}: {value}" for name, value in written) or "none, all as documented")
+
+
+def _steps(trainer: "FineTuning", rows: int, processes: int) -> str:
+    args = trainer.own_arguments() | trainer.arguments()
+    rows *= int(args.get("num_generations", 1))  # each answer that is written to a row counts
+    if args.get("max_steps", -1) > 0:
+        return f"{int(args['max_steps'])} steps"
+    if args.get("per_device_train_batch_size"):
+        return f"{_count(args, rows, processes, int(args['per_device_train_batch_size']))} steps before packing"
+    cpu = trainer.cpu_batch
+    on_cpu, on_gpu = (_count(args, rows, processes, batch) for batch in (cpu, GPU_BATCH))
+    return f"{on_cpu} steps of {cpu} rows on a CPU, or {on_gpu} of {GPU_BATCH} on a GPU, before packing"
+
+
+def _count(args: Mapping[str, Any], rows: int, processes: int, batch: int) -> int:
+    each = batch * processes * int(args.get("gradient_accumulation_steps", 1))
+    return math.ceil(math.ceil(rows / each) * float(args.get("num_train_epochs", EPOCHS)))

@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--held-out", type=int, default=16)
     parser.add_argument("--steps", type=int, default=12, help="of GRPO and RLOO, and of each round")
     parser.add_argument("--tokens", type=int, default=64, help="most of an answer")
+    parser.add_argument("--only", nargs="*", help="Kinds to train.")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         for line in table(Path(folder), given):
@@ -49,7 +50,7 @@ def table(folder: Path, given: argparse.Namespace) -> list[str]:
         Rloo(reward=reward, n=4, args=online),
     ]
     lines = ["| kind | before | after | difference (95%) | minutes |", "|---|---|---|---|---|"]
-    for trainer in trainers:
+    for trainer in (one for one in trainers if one.kind in (given.only or [one.kind])):
         began, into = time.monotonic(), folder / trainer.kind
         trainer.train(folder / "data", into, say=lambda line: print(f"  {line}", flush=True))
         found = json.loads((into / "metrics.json").read_text())["held_out_reward"]

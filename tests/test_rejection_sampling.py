@@ -12,6 +12,7 @@ from tiny_model import build_tiny_model, toy_records, train_here, write_dataset
 
 from tuneworks.factory.errors import InputError, RecipeError
 from tuneworks.factory.rewards.function import Function
+from tuneworks.trainers.nested import unpacked
 from tuneworks.trainers.rejection_sampling import RejectionSampling
 from tuneworks.trainers.sft import Sft
 
@@ -51,11 +52,11 @@ def trainer(place: Path, **options: Any) -> RejectionSampling:
 def train(one: RejectionSampling, place: Path, into: Path) -> list[str]:
     from tuneworks.trainers.stopping import Stopping
 
-    plan = one.plan(place / "data", 0)
+    plan = one.plan(place / "data", 0, into)
     into.mkdir(exist_ok=True)
     plan.write(into)
     said: list[str] = []
-    one.work(plan, into, said.append, Stopping())
+    type(one)(**unpacked(plan.options)).work(plan, into, said.append, Stopping())
     return said
 
 
@@ -122,6 +123,17 @@ def test_killed_anywhere_it_goes_on_and_no_answer_is_asked_twice(
     assert calls(broken) == calls(whole) == asked + 6  # the answers to held-out prompts after the second round
     for name in ("round-1/answers.parquet", "round-2/answers.parquet", "model.safetensors"):
         assert (broken / name).read_bytes() == (whole / name).read_bytes()
+
+
+@pytest.mark.real
+def test_it_follows_an_adapter_merged_into_its_model(place: Path, tmp_path: Path) -> None:
+    train_here(Sft(model=str(place / "model"), args={"max_steps": 1, "bf16": False}), place / "data", tmp_path / "sft")
+    out = tmp_path / "rejection_sampling"
+    options = {"model": "smollm2", "follows": "sft", "tuning": "lora", "rounds": 1, "n": 2, "args": {"max_steps": 1}}
+    train(trainer(place, **options), place, out)
+    config = json.loads((out / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == str(tmp_path / "sft/merged")
+    assert json.loads((out / "metrics.json").read_text())["rounds"][0]["answers"] == 40
 
 
 @pytest.mark.real

@@ -2,17 +2,22 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import polars as pl
+import torch
 
+from tuneworks.factory.engines.decoding import device_and_dtype
 from tuneworks.factory.errors import InputError
 from tuneworks.factory.weights import Say
+from tuneworks.trainers.job import PROMPTS
+from tuneworks.trainers.loading import is_adapter
 from tuneworks.trainers.manifest import write_json
+from tuneworks.trainers.merged import merged_folder
 from tuneworks.trainers.paired import told_rewards
 from tuneworks.trainers.plan import DONE, PLAN, Plan, is_trained, mark_done
 from tuneworks.trainers.rejection_sampling import RejectionSampling
@@ -36,6 +41,8 @@ class Rounds:
     trainer: RejectionSampling
     plan: Plan
     into: Path
+    base: str
+    """The model that every round begins from."""
     say: Say
     stopping: Stopping
 
@@ -44,13 +51,13 @@ class Rounds:
 
     def model(self, number: int) -> str:
         """What the round left; before the first one, what the training begins from."""
-        return str(self.folder(number) / MODEL) if number else self.trainer.model
+        return str(self.folder(number) / MODEL) if number else self.base
 
 
 def train(trainer: RejectionSampling, plan: Plan, into: Path, say: Say, stopping: Stopping) -> None:
     """Goes on in the round, and inside of it where it was stopped. The last round's model is what is left."""
-    rounds = Rounds(trainer, plan, into, say, stopping)
     rows = pl.read_parquet(plan.train.file).to_dicts()
+    rounds = Rounds(trainer, plan, into, _begun_from(trainer, rows, say), say, stopping)
     held = pl.read_parquet(plan.test.file).head(HELD).to_dicts() if plan.test else []
     writing = Writing(trainer, into, plan.seed, say)
     try:
@@ -70,6 +77,14 @@ def train(trainer: RejectionSampling, plan: Plan, into: Path, say: Say, stopping
     finally:
         writing.close()
     _leave(rounds, told)
+
+
+def _begun_from(trainer: RejectionSampling, rows: Sequence[Mapping[str, Any]], say: Say) -> str:
+    """What it follows, an adapter merged into its model; else the model that it names."""
+    if trainer.follows is None or not is_adapter(trainer.model):
+        return trainer.model
+    halves = device_and_dtype()[1] == torch.bfloat16
+    return merged_folder(trainer.model, {}, say, [row["prompt"] for row in rows[:PROMPTS]], halves)
 
 
 def best(written: Sequence[Written], keep: int) -> list[Written]:
@@ -135,7 +150,7 @@ def _facts(number: int, fresh: Sequence[Written], kept: Sequence[Written], say: 
 
 def _fine_tune(rounds: Rounds, number: int) -> None:
     folder = rounds.folder(number)
-    sft = rounds.trainer.fine_tuning(rounds.trainer.model)
+    sft = rounds.trainer.fine_tuning(rounds.base)
     plan = sft.plan(folder / "dataset", rounds.plan.seed)
     into = folder / MODEL
     if is_trained(into, plan):

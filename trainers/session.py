@@ -18,10 +18,11 @@ from tuneworks.trainers.forgetting import earlier_losses, forgotten, text_forgot
 from tuneworks.trainers.job import Job, evaluate, open_job
 from tuneworks.trainers.manifest import manifest, write_json
 from tuneworks.trainers.masks import MaskReport, report
-from tuneworks.trainers.merged import lost_by_merging, tell_loss
+from tuneworks.trainers.merged import lost_by_merging
+from tuneworks.trainers.model_folder import logits_of, save, sharded
 from tuneworks.trainers.plan import Plan, mark_done
 from tuneworks.trainers.progress import Progress
-from tuneworks.trainers.quantized import apart, frozen_bytes, in_float32
+from tuneworks.trainers.quantized import frozen_bytes, in_float32
 from tuneworks.trainers.ranks import Ranks
 from tuneworks.trainers.saving import Saving
 from tuneworks.trainers.stopping import Stopping
@@ -85,6 +86,32 @@ def train(trainer: TrlTrainer, plan: Plan, into: Path, say: Say, stopping: Stopp
 def fit(job: Job, stopping: Stopping) -> Trained:
     trl = job.trainer.build(job)
     in_float32(trl.model, job.place)
+    given = job.trainer.given
+    masks = mask_report(job, trl) if given else None
+    metrics = job.trainer.before(job, trl)
+    if given and "held_out_loss_before" not in metrics:
+        metrics |= held_out(trl, job, "before")
+    watched, text = earlier_losses(trl.model, job), job.trainer.text_held_out(trl)
+    text_before = text_loss(text, trl.model, job)
+    seconds = learn(trl, job, stopping)
+    metrics = losses(trl, seconds) | metrics | (held_out(trl, job, "after") if given else {})
+    model = plain(trl.model)
+    if watched:
+        metrics |= forgotten(watched, earlier_losses(model, job), job.say)
+    metrics |= text_forgotten(text_before, text_loss(text, model, job), job.say)
+    metrics = job.trainer.told(job, metrics | job.trainer.after(job, model))
+    if before_it := lost_by_merging(job.place):
+        metrics["lost_by_merging"] = before_it
+    probe = torch.tensor([next(iter(job.trainer.masked(job, trl))).tokens[:PROBED]], device=model.device)
+    dtype = str(model.dtype).removeprefix("torch.")
+    learned, frozen = sum(p.numel() for p in model.parameters() if p.requires_grad), frozen_bytes(model)
+    logits, lost = save(model, job, probe, trl)
+    return Trained(job, masks, metrics | lost, dtype, probe, logits, learned, frozen)
+
+
+def learn(trl: Any, job: Job, stopping: Stopping) -> float:
+    """Train, from the last whole checkpoint on; returns how many seconds that took in all its parts. Raises
+    KeyboardInterrupt when asked to stop before the last step."""
     resumed = last_whole(job.into)
     resumable = job.trainer.tuning not in NOT_RESUMED
     saving = Saving(job.into, stopping, "save_strategy" not in job.trainer.args, resumable, resumed)
@@ -93,14 +120,6 @@ def fit(job: Job, stopping: Stopping) -> Trained:
     trl.add_callback(saving)
     if job.trainer.tuning == "adalora":
         trl.add_callback(Ranks(job.trainer.peft))
-    given = job.trainer.given
-    masks = mask_report(job, trl) if given else None
-    metrics = job.trainer.before(job, trl)
-    if given and "held_out_loss_before" not in metrics:
-        metrics |= held_out(trl, job, "before")
-    before = earlier_losses(trl.model, job)
-    text = job.trainer.text_held_out(trl)
-    text_before = text_loss(text, trl.model, job)
     under = f" over {job.trainer.bits} bit" if job.trainer.bits else ""
     job.say(f"Training {job.trainer.kind} ({job.trainer.tuning}{under}) on {job.device}{_together(trl.args)}")
     went_on(trl, resumed)
@@ -113,19 +132,7 @@ def fit(job: Job, stopping: Stopping) -> Trained:
         raise KeyboardInterrupt
     if not sharded(trl):
         peers.require_alike(trl.model)
-    metrics = losses(trl, seconds) | metrics | (held_out(trl, job, "after") if given else {})
-    model = plain(trl.model)
-    if before:
-        metrics |= forgotten(before, earlier_losses(model, job), job.say)
-    metrics |= text_forgotten(text_before, text_loss(text, model, job), job.say)
-    metrics = job.trainer.told(job, metrics | job.trainer.after(job, model))
-    if before_it := lost_by_merging(job.place):
-        metrics["lost_by_merging"] = before_it
-    probe = torch.tensor([next(iter(job.trainer.masked(job, trl))).tokens[:PROBED]], device=model.device)
-    dtype = str(model.dtype).removeprefix("torch.")
-    learned, frozen = sum(p.numel() for p in model.parameters() if p.requires_grad), frozen_bytes(model)
-    logits, lost = save(model, job, probe, trl)
-    return Trained(job, masks, metrics | lost, dtype, probe, logits, learned, frozen)
+    return seconds
 
 
 def _together(args: Any) -> str:
@@ -206,55 +213,6 @@ def plain(model: Any) -> Any:
         part.__dict__.pop("forward", None)
         part.__dict__.pop("_original_forward", None)
     return model.eval()
-
-
-def save(model: Any, job: Job, probe: torch.Tensor, trl: Any) -> tuple[torch.Tensor, dict[str, Any]]:
-    """Returns the logits that what is saved must give, and what was lost where that is not the model as it was trained,
-    but merged into weights that are not quantized."""
-    logits, lost = logits_of(model, probe), dict[str, Any]()
-    saved = job.trainer.to_save(model, job)
-    if job.trainer.bits is not None and saved is not model:
-        trained, logits = logits, logits_of(saved, probe)
-        lost = {"bits": job.trainer.bits, **apart(logits, trained)}
-        job.say(tell_loss(lost))
-    if sharded(trl):
-        gathered(trl, saved is model, job)
-    elif peers.is_first():
-        write(saved, job)
-    return logits, {"lost_by_merging": lost} if lost else {}
-
-
-def sharded(trl: Any) -> bool:
-    """Whether each process holds a part of the model."""
-    return bool(trl.is_fsdp_enabled or trl.is_deepspeed_enabled)
-
-
-def gathered(trl: Any, as_trained: bool, job: Job) -> None:
-    """Save a model of which each process holds a part: all take part."""
-    if not as_trained:
-        raise TuneworksError(
-            f"{job.trainer.kind} with tuning {job.trainer.tuning} saves a merged model, which cannot be made of parts; "
-            "train with a file of accelerate's that does not shard the model"
-        )
-    trl.save_model(str(job.into))
-    if peers.is_first():
-        job.tokenizer.save_pretrained(job.into)
-        (job.into / "README.md").unlink(missing_ok=True)
-
-
-def write(model: Any, job: Job) -> None:
-    if isinstance(model, PreTrainedModel):
-        model.save_pretrained(job.into)
-    else:
-        model.save_pretrained(job.into, selected_adapters=["default"])
-    job.tokenizer.save_pretrained(job.into)
-    (job.into / "README.md").unlink(missing_ok=True)  # PEFT leaves an empty form there
-
-
-@torch.inference_mode()
-def logits_of(model: Any, tokens: torch.Tensor) -> torch.Tensor:
-    logits: torch.Tensor = model(input_ids=tokens).logits
-    return logits.float().cpu()
 
 
 def reload_difference(trained: Trained) -> float:

@@ -1,10 +1,10 @@
 """Does a quality model of the embedded model do as it is asked, by words and by tokens?
 
 `python benchmarks/quality_control.py --data alpaca.json` gives each of so many instructions its answer's first sentence
-as the good answer, and the same sentence three times as the bad one: a defect that nobody needs to judge. It builds the
+as the good answer, and the same in capital letters as the bad one: a defect that nobody needs to judge. It builds the
 dataset from the command line's recipe, trains a quality model with each control, and says the loss of held-out answers
-of each sort under each control, and how much of the sentences of greedy answers to held-out prompts is new (the
-reward), with the interval of the difference between what is asked for as good and as bad.
+of each sort under each control, and how many letters of greedy answers to held-out prompts are small (the reward), with
+the interval of the difference between what is asked for as good and as bad.
 """
 
 import argparse
@@ -16,13 +16,10 @@ from pathlib import Path
 
 from measuring import table
 
-REWARD = '''import re
-
-def score(prompt, answer):
-    """The share of its sentences that are not repeats."""
-    said = [s for s in re.split(r"(?<=[.!?])\\\\s+", answer.strip()) if s]
-    return len(set(said)) / len(said) if said else 0.0
-'''
+REWARD = """def score(prompt, answer):
+    letters = [c for c in answer if c.isalpha()]
+    return sum(c.islower() for c in letters) / len(letters) if letters else 0.0
+"""
 
 RECIPE = """name: control
 sources: {{made: {{file: {file}}}}}
@@ -42,7 +39,7 @@ def records(data: Path, count: int) -> list[dict[str, object]]:
         if row["input"] or not 5 <= len(first.split()) <= 18 or not first.endswith((".", "!", "?")):
             continue
         prompt = [{"role": "user", "content": row["instruction"]}]
-        answers = [[{"role": "assistant", "content": text}] for text in (first, " ".join([first] * 3))]
+        answers = [[{"role": "assistant", "content": text}] for text in (first, first.upper())]
         made.append({"prompt": prompt, "completions": answers, "rewards": [1.0, 0.0]})
     return made[:count]
 
@@ -58,9 +55,9 @@ def main() -> None:
     into = given.into.resolve()
     lines = (json.dumps(row) + "\n" for row in records(given.data, given.rows))
     (into / "rows.jsonl").write_text("".join(lines), encoding="utf-8")
-    (into / "reward.py").write_text(REWARD.replace("\\\\", "\\"), encoding="utf-8")
+    (into / "reward.py").write_text(REWARD, encoding="utf-8")
     reward = json.dumps({"function": {"file": str(into / "reward.py")}})
-    args = json.dumps({"max_steps": given.steps, "per_device_train_batch_size": 8})
+    args = json.dumps({"max_steps": given.steps, "per_device_train_batch_size": 4})
     recipe = RECIPE.format(file=into / "rows.jsonl", reward=reward, args=args)
     (into / "recipe.yaml").write_text(recipe, encoding="utf-8")
     command = [sys.executable, "-m", "tuneworks", "build", into / "recipe.yaml", "--runs", into / "runs", "--update"]

@@ -189,6 +189,8 @@ def test_the_command_says_what_is_missing(
     data = ["--data", str(place / "data")]
     assert run(monkeypatch, "evaluate", model, *data, "--reward", "{clasifier: {model: x}}") == 2
     assert "--reward: there is no reward 'clasifier'; did you mean 'classifier'?" in capsys.readouterr().err
+    assert run(monkeypatch, "evaluate", model, *data, "--reward", "judge") == 2
+    assert "the reward judge asks a model, and none is named; name one with --judge" in capsys.readouterr().err
 
 
 def test_the_command_measures_and_draws(

@@ -112,12 +112,12 @@ def test_a_pair_is_two_sequences_cut_like_the_collator_cuts() -> None:
     ]
 
 
-def train_masked(tmp_path: Path, template: str, kind: str, **args: Any) -> str:
+def train_masked(tmp_path: Path, template: str, kind: str, start: int = 0, **args: Any) -> str:
     from tiny_model import toy_records, train_here, write_dataset
 
     from tuneworks.trainers.worker import KINDS
 
-    data = write_dataset(tmp_path / "data", toy_records(10))
+    data = write_dataset(tmp_path / "data", toy_records(10, start))
     model = build_tiny_model(tmp_path / "model", template)
     train_here(KINDS[kind](model=model, args={"max_steps": 1, **args}), data, tmp_path / "out")
     return (tmp_path / "out/masks.txt").read_text()
@@ -130,7 +130,12 @@ def test_trl_puts_the_answer_and_the_end_of_its_turn_in_the_loss(tmp_path: Path)
 
 
 def test_the_control_of_a_quality_row_is_not_learned(tmp_path: Path) -> None:
-    text = train_masked(tmp_path, CHATML, "quality")
+    from tiny_model import toy_records
+
+    from tuneworks.trainers.rows import uncontrolled
+
+    asked_for = next(at for at in range(0, 100, 10) if not uncontrolled(toy_records(1, at)[0]))
+    text = train_masked(tmp_path, CHATML, "quality", start=asked_for)
     assert '  not learned  "<|im_start|>system\\nGive a good answer.<|im_end|>' in text
     assert text.splitlines()[3:] == ['  in the loss  "red red<|im_end|>\\n"']
 

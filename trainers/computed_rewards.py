@@ -17,11 +17,16 @@ Turns = Sequence[Mapping[str, str]]
 
 def refuse_judges(reward: Reward, kind: str) -> None:
     """Check the reward, and raise RecipeError where one of its parts asks a model."""
-    if any(isinstance(part, Judge) for part in _all_parts(reward)):
+    if judges(reward):
         raise RecipeError(
             f"{kind}: a judge asks a model, and a training has none to ask; take classifier, function ..."
         )
     reward.check()
+
+
+def judges(reward: Reward) -> list[Judge]:
+    """The parts that ask a model."""
+    return [part for part in _all_parts(reward) if isinstance(part, Judge)]
 
 
 def rewards_of(

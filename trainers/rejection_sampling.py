@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from tuneworks.factory.errors import RecipeError
 from tuneworks.factory.weights import Say
 from tuneworks.trainers.checkpoints import clear
+from tuneworks.trainers.launch import FAILURE
 from tuneworks.trainers.plan import Plan, is_begun
 from tuneworks.trainers.sampling import Sampling
 from tuneworks.trainers.sft import Sft
@@ -60,7 +61,9 @@ class RejectionSampling(Sampling):
 
     def make_room(self, into: Path, plan: Plan) -> None:
         """Rounds that are done, and what was written in the one under way, stay."""
-        if not is_begun(into, plan):
+        if is_begun(into, plan):
+            (into / FAILURE).unlink(missing_ok=True)
+        else:
             clear(into, plan)
 
     def work(self, plan: Plan, into: Path, say: Say, stopping: "Stopping") -> None:

@@ -14,6 +14,7 @@ from tuneworks.factory.dice import Dice
 from tuneworks.factory.engine import EngineOptions
 from tuneworks.factory.engines.transformers import require_torch
 from tuneworks.factory.engines.unasked import Unasked
+from tuneworks.factory.errors import InputError
 from tuneworks.factory.journal import Journal, Journaled
 from tuneworks.factory.language import Language, language_of
 from tuneworks.factory.reward import Reward
@@ -24,6 +25,7 @@ from tuneworks.pipelines.evaluating.differences import Line, at_equal_length, pa
 from tuneworks.pipelines.evaluating.held_out import HeldRow, graded, held_rows, sources_of
 from tuneworks.pipelines.evaluating.wins import Pair, by_reward, judged, rewarded, win_line
 from tuneworks.pipelines.proving.intervals import LEVEL, RESAMPLES
+from tuneworks.trainers.computed_rewards import judges
 from tuneworks.trainers.trials.plan import write_json
 
 EVALUATIONS, JOURNAL, RESULT, ANSWERS = "evaluations", "journal.sqlite", "evaluation.json", "answers.parquet"
@@ -75,6 +77,11 @@ def evaluate(wanted: Wanted, counted: Counted) -> Evaluation:
     for plugin in (wanted.reward, wanted.judge):
         if plugin is not None:
             plugin.check()
+    if wanted.reward is not None and wanted.judge is None and any(one.engine is None for one in judges(wanted.reward)):
+        raise InputError(
+            f"the reward {wanted.reward.kind} asks a model, and none is named; name one with --judge, or a reward that "
+            "computes by itself"
+        )
     model, base = contestants(wanted.model, wanted.against, wanted.run)
     questions = questions_of(wanted, model)
     journal = Journal(_made(wanted.into) / JOURNAL, model.name)

@@ -67,7 +67,7 @@ def test_the_learning_rate_fits_the_tuning() -> None:
     ],
 )
 def test_planned_steps(args: dict[str, Any], rows: int, steps: int) -> None:
-    from tuneworks.trainers.job import planned_steps
+    from tuneworks.trainers.planned import planned_steps
 
     assert planned_steps(args, rows) == steps
 

@@ -12,6 +12,7 @@ from tuneworks.pipelines.dataset.levels import FEWEST, levels_of
 from tuneworks.pipelines.dataset.writing import write_dataset
 from tuneworks.pipelines.recipe import QualityPrompts, parse_recipe
 from tuneworks.trainers.rows import Levels, control, ordered, quality_reason, quality_rows, without_control
+from tuneworks.trainers.rows.controls import Phrasing
 
 RANKED = QualityPrompts(levels=4, phrasing="rank")
 
@@ -77,8 +78,8 @@ def test_an_answer_without_a_reward_has_no_level() -> None:
         (2, 2, "rank", "en", "Give the answer that ranks 1 of 2."),
     ],
 )
-def test_each_phrasing_asks_in_its_way(level: int, levels: int, phrasing: str, language: str, text: str) -> None:
-    options = QualityPrompts(levels=levels, phrasing=phrasing)  # type: ignore[arg-type]
+def test_each_phrasing_asks_in_its_way(level: int, levels: int, phrasing: Phrasing, language: str, text: str) -> None:
+    options = QualityPrompts(levels=levels, phrasing=phrasing)
     assert control(level, levels, options.phrasing, language) == text
 
 

@@ -1,9 +1,10 @@
-"""Rewards that compute by themselves, for trainings: nothing there could be asked. This file loads no torch."""
+"""What rewards say of answers; for trainings by themselves, for no model could be asked there. No torch."""
 
 import asyncio
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from tuneworks.factory.engine import Engine
 from tuneworks.factory.engines.unasked import Unasked
 from tuneworks.factory.errors import EngineError, EngineUnavailable, RecipeError
 from tuneworks.factory.judge import Judge
@@ -36,8 +37,13 @@ def rewards_of(
     is in the record, for a function that takes one."""
     known = [Answer(reference, "reference")] if reference is not None else []
     record = Record.born(messages(prompt), answers=known)
+    return asyncio.run(known_rewards(record, answers, reward, Unasked()))
+
+
+async def known_rewards(record: Record, answers: Sequence[str], reward: Reward, engine: Engine) -> list[float | None]:
+    """What the reward gives each answer; None where it cannot tell, or gives no number."""
     try:
-        found = asyncio.run(reward.scores(record, [Answer(text) for text in answers], Unasked()))
+        found = await reward.scores(record, [Answer(text) for text in answers], engine)
     except EngineUnavailable:
         raise
     except EngineError:

@@ -1,6 +1,5 @@
 """Job: one training under way, and what it needs before TRL takes over."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from tuneworks.trainers.loading import is_adapter, load_model, load_tokenizer
 from tuneworks.trainers.log_probabilities import let_token_heads_be_fused
 from tuneworks.trainers.merged import merged_folder
 from tuneworks.trainers.plan import Plan, held_out_ids
+from tuneworks.trainers.planned import GPU_BATCH, planned_steps
 from tuneworks.trainers.quantized import quantization
 from tuneworks.trainers.trackers import names
 from tuneworks.trainers.trl_trainer import TrlTrainer
@@ -60,7 +60,7 @@ class Job:
         counted where they are others than the plan's."""
         if self.trainer.tuning == "full" or is_adapter(self.place):
             return None
-        steps = planned_steps(self.arguments, rows or self.plan.train.rows)
+        steps = planned_steps(self.arguments, rows or self.plan.train.rows, peers.count())
         options = self.trainer.peft_options()
         if options.get("prompt_tuning_init") == "TEXT":
             options = {"tokenizer_name_or_path": self.place, **options}
@@ -108,7 +108,7 @@ def defaults(trainer: TrlTrainer, plan: Plan, device: str, dtype: torch.dtype) -
     bf16 = dtype == torch.bfloat16 and not written.get("fp16", False)
     ours: dict[str, Any] = {
         "learning_rate": learning_rate(trainer.tuning, trainer.learning_rate),
-        "per_device_train_batch_size": trainer.cpu_batch if device == "cpu" else 8,
+        "per_device_train_batch_size": trainer.cpu_batch if device == "cpu" else GPU_BATCH,
         "per_device_eval_batch_size": 2 if device == "cpu" else 8,
         **({"max_length": 1024} if "max_length" in known_names(trainer.config) else {}),
         "bf16": bf16,
@@ -123,7 +123,7 @@ def defaults(trainer: TrlTrainer, plan: Plan, device: str, dtype: torch.dtype) -
         "seed": plan.seed,
         **trainer.own_arguments(),
     }
-    steps = planned_steps(ours | written, plan.train.rows)
+    steps = planned_steps(ours | written, plan.train.rows, peers.count())
     return ours | {"logging_steps": 1 if steps <= LOG_EACH_STEP else 10}
 
 
@@ -136,12 +136,3 @@ def evaluate(trl: Any, rows: Dataset | None = None, prefix: str = "eval") -> dic
     with trl.accelerator.autocast():
         found: dict[str, float] = trl.evaluate(rows, metric_key_prefix=prefix)
     return found
-
-
-def planned_steps(arguments: Mapping[str, Any], rows: int) -> int:
-    """How many optimizer steps the arguments ask for, before packing; each answer that is written to a row counts."""
-    if arguments.get("max_steps", -1) > 0:
-        return int(arguments["max_steps"])
-    rows *= int(arguments.get("num_generations", 1))
-    batch = peers.count() * arguments["per_device_train_batch_size"] * arguments.get("gradient_accumulation_steps", 1)
-    return math.ceil(math.ceil(rows / int(batch)) * float(arguments.get("num_train_epochs", 3)))

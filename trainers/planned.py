@@ -29,18 +29,23 @@ def lines(trainer: "FineTuning", train: Split, test: Split | None, done: str) ->
     yield "args: " + (", ".join(f"{name}: {value}" for name, value in written) or "none, all as documented")
 
 
+def planned_steps(arguments: Mapping[str, Any], rows: int, processes: int = 1) -> int:
+    """How many optimizer steps the arguments ask for, before packing; each answer that is written to a row counts."""
+    if arguments.get("max_steps", -1) > 0:
+        return int(arguments["max_steps"])
+    rows *= int(arguments.get("num_generations", 1))
+    each = processes * arguments["per_device_train_batch_size"] * arguments.get("gradient_accumulation_steps", 1)
+    return math.ceil(math.ceil(rows / int(each)) * float(arguments.get("num_train_epochs", EPOCHS)))
+
+
 def _steps(trainer: "FineTuning", rows: int, processes: int) -> str:
     args = trainer.own_arguments() | trainer.arguments()
-    rows *= int(args.get("num_generations", 1))  # each answer that is written to a row counts
     if args.get("max_steps", -1) > 0:
         return f"{int(args['max_steps'])} steps"
     if args.get("per_device_train_batch_size"):
-        return f"{_count(args, rows, processes, int(args['per_device_train_batch_size']))} steps before packing"
-    cpu = trainer.cpu_batch
-    on_cpu, on_gpu = (_count(args, rows, processes, batch) for batch in (cpu, GPU_BATCH))
-    return f"{on_cpu} steps of {cpu} rows on a CPU, or {on_gpu} of {GPU_BATCH} on a GPU, before packing"
-
-
-def _count(args: Mapping[str, Any], rows: int, processes: int, batch: int) -> int:
-    each = batch * processes * int(args.get("gradient_accumulation_steps", 1))
-    return math.ceil(math.ceil(rows / each) * float(args.get("num_train_epochs", EPOCHS)))
+        return f"{planned_steps(args, rows, processes)} steps before packing"
+    on_cpu, on_gpu = (
+        planned_steps(args | {"per_device_train_batch_size": batch}, rows, processes)
+        for batch in (trainer.cpu_batch, GPU_BATCH)
+    )
+    return f"{on_cpu} steps of {trainer.cpu_batch} rows on a CPU, or {on_gpu} of {GPU_BATCH} on a GPU, before packing"

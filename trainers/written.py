@@ -9,12 +9,11 @@ from typing import Any
 
 from tuneworks.factory.dice import Dice
 from tuneworks.factory.engine import Completion, Request
-from tuneworks.factory.engines.transformers import Transformers
 from tuneworks.factory.errors import EngineError, EngineUnavailable
-from tuneworks.factory.journal import Journal, Journaled
+from tuneworks.factory.journal import Journal
 from tuneworks.factory.weights import Say
 from tuneworks.trainers.computed_rewards import rewards_of
-from tuneworks.trainers.plan import weights_of
+from tuneworks.trainers.journaled_model import journaled_model
 from tuneworks.trainers.rejection_sampling import RejectionSampling
 from tuneworks.trainers.rows import messages
 
@@ -107,9 +106,7 @@ class Writing:
     async def _complete(
         self, model: str, requests: Sequence[Request], seen: Callable[[], None]
     ) -> list[Completion | EngineError]:
-        opened = Transformers(model=model).open()
-        opened.name += f"@{weights_of(model)[:16]}"
-        engine = Journaled(opened, self._journal, lambda reply, replayed: seen())
+        engine = journaled_model(model, self._journal, seen)
         try:
             found = await asyncio.gather(*(engine.complete(one) for one in requests), return_exceptions=True)
         finally:

@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 from tuneworks.factory.constraints import Asked
 from tuneworks.factory.engine import Completion, Engine, Loss, Request
-from tuneworks.factory.engines.transformers import Transformers
 from tuneworks.factory.errors import EngineError, EngineUnavailable
-from tuneworks.factory.journal import Journal, Journaled
+from tuneworks.factory.journal import Journal
 from tuneworks.factory.language import language_of
 from tuneworks.factory.record import Message
 from tuneworks.pipelines.evaluating.contestants import Contestant
 from tuneworks.pipelines.evaluating.held_out import Graded, HeldRow
+from tuneworks.trainers.journaled_model import journaled_model
 from tuneworks.trainers.rows import controlled
 
 NEW_TOKENS = 256
@@ -52,9 +52,7 @@ class Questions:
 
 async def asked(contestant: Contestant, questions: Questions, journal: Journal, seen: Seen) -> Told:
     """What is in the journal is not asked again. One model is in memory at a time."""
-    opened = Transformers(model=contestant.place).open()
-    opened.name += f"@{contestant.weights[:16]}" if contestant.weights else ""
-    engine = Journaled(opened, journal, lambda reply, replayed: seen())
+    engine = journaled_model(contestant.place, journal, seen)
     try:
         losses = await _each(_loss(engine, _best_asked(contestant, row.prompt), row.answer) for row in questions.rows)
         answers = await _each(_answer(engine, _best_asked(contestant, row.prompt)) for row in questions.prompts)

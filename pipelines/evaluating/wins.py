@@ -8,12 +8,13 @@ from tuneworks.factory.dice import Dice
 from tuneworks.factory.engine import Completion, Engine
 from tuneworks.factory.errors import EngineError, EngineUnavailable
 from tuneworks.factory.language import Language, language_of
-from tuneworks.factory.record import REWARD, Answer, Record
+from tuneworks.factory.record import Record
 from tuneworks.factory.reward import Reward
 from tuneworks.factory.rlaif.comparing import Comparer
 from tuneworks.factory.rlaif.prompts import PROMPTS, conversation
 from tuneworks.pipelines.evaluating.differences import Line, differing
 from tuneworks.pipelines.evaluating.held_out import HeldRow
+from tuneworks.trainers.computed_rewards import known_rewards
 
 PRINCIPLE: Mapping[Language, str] = {
     "en": "Which answer does better what was asked?",
@@ -39,18 +40,8 @@ class Pair:
 
 async def rewarded(pairs: Sequence[Pair], reward: Reward, engine: Engine) -> list[tuple[float, float] | None]:
     """What the reward gives the two answers; None where it cannot tell of one of them."""
-    return [await _rewards(pair, reward, engine) for pair in pairs]
-
-
-async def _rewards(pair: Pair, reward: Reward, engine: Engine) -> tuple[float, float] | None:
-    try:
-        found = await reward.scores(pair.record, [Answer(pair.model.text), Answer(pair.base.text)], engine)
-    except EngineUnavailable:
-        raise
-    except EngineError:
-        return None
-    model, base = (None if isinstance(scores, EngineError) else scores.get(REWARD) for scores in found)
-    return None if model is None or base is None else (model, base)
+    both = [await known_rewards(pair.record, [pair.model.text, pair.base.text], reward, engine) for pair in pairs]
+    return [None if model is None or base is None else (model, base) for model, base in both]
 
 
 async def judged(pairs: Sequence[Pair], engine: Engine) -> list[float | None]:
